@@ -1,0 +1,190 @@
+# Every verb of the project; `make help` lists them. All builds go through scripts/cargo and so through the one toolchain
+# that scripts/setup chose. Nothing is built twice: each part has a real file as its target, with its sources as
+# prerequisites, so that `make run` after a build starts QEMU at once.
+
+MODE   ?= release
+TARGET ?= $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),$(CURDIR)/target)
+ACCEL  ?= auto
+SMP    ?= 1
+MEM    ?= 512
+# Foreign parts, as paths; empty means the project's own.
+ZBI        ?=
+USERBOOT   ?=
+VDSO       ?=
+DECOMPRESS ?=
+CMDLINE    ?= userboot=bin/shell
+QEMU_EXTRA ?=
+export TARGET ACCEL SMP MEM QEMU_EXTRA
+unexport CARGO_TARGET_DIR RUSTFLAGS
+
+ifneq ($(filter-out release debug,$(MODE)),)
+$(error MODE=$(MODE): say release or debug)
+endif
+PROFILE := $(if $(filter release,$(MODE)),--release,)
+
+OUT := $(TARGET)/$(MODE)
+ESP := $(OUT)/esp
+
+# --- How each kind of part is compiled ------------------------------------------------------------------------------
+# The kernel, the user programs and the loader have target directories of their own, since their flags differ.
+CARGO     := scripts/cargo
+BUILD_STD := -Zbuild-std=core,alloc,compiler_builtins -Zbuild-std-features=compiler-builtins-mem
+BARE      := --target x86_64-unknown-none $(BUILD_STD)
+UEFI      := --target x86_64-unknown-uefi $(BUILD_STD)
+
+KERNEL_RUSTFLAGS := -Clinker=ld.lld -Clinker-flavor=ld.lld -Crelocation-model=static -Ccode-model=kernel \
+    -Cforce-frame-pointers=yes -Clink-arg=-T$(CURDIR)/zCore/linker.ld
+USER_RUSTFLAGS   := -Clinker=ld.lld -Clinker-flavor=ld.lld -Crelocation-model=pic -Clink-arg=-zmax-page-size=4096
+UEFI_RUSTFLAGS   := -Clinker=lld-link -Clinker-flavor=lld-link
+
+KERNEL_CARGO := RUSTFLAGS="$(KERNEL_RUSTFLAGS)" $(CARGO)
+USER_CARGO   := RUSTFLAGS="$(USER_RUSTFLAGS)" $(CARGO)
+UEFI_CARGO   := RUSTFLAGS="$(UEFI_RUSTFLAGS)" $(CARGO)
+HOST_CARGO   := $(CARGO)
+IN_KERNEL    := $(BARE) --target-dir $(TARGET)/kernel
+IN_USER      := $(BARE) --target-dir $(TARGET)/user
+IN_UEFI      := $(UEFI) --target-dir $(TARGET)/uefi
+IN_HOST      := --target-dir $(TARGET)/host
+
+KERNEL_CRATES := zCore zircon-loader zircon-syscall zircon-object kernel-hal kernel-hal-bare executor
+PROGRAMS      := shell hello demo core-tests microbenchmarks
+USER_CRATES   := vdso userboot libzx $(PROGRAMS)
+TOOL_CRATES   := zbi-tool image-tool harness
+# Crates whose tests run on a host.
+HOST_CRATES   := zx-abi boot-info executor kernel-hal kernel-hal-hosted zircon-object zircon-syscall zircon-loader \
+    $(TOOL_CRATES)
+
+# The sources of a set of directories; directories themselves are in the list because a file may vanish.
+sources = Cargo.toml Cargo.lock scripts/cargo $(TOOLCHAIN) $(shell find $(1) -type d -o -name '*.rs' -o -name '*.toml' \
+    -o -name '*.ld' -o -name '*.S' -o -name '*.txt' -o -name '*.conf' 2>/dev/null)
+TOOLCHAIN   := $(TARGET)/toolchain.env
+KERNEL_DIRS := zCore zircon-loader zircon-syscall zircon-object kernel-hal kernel-hal-bare executor zx-abi boot-info
+USER_DIRS   := user zx-abi
+UEFI_DIRS   := rboot boot-info zx-abi
+TOOL_DIRS   := tools zx-abi boot-info
+
+.DELETE_ON_ERROR:
+.PHONY: help run test core-tests bench image debug doc fmt lint clean hal-missing \
+    setup kernel user loader tools esp host-tests fmt-check doc-check
+
+help: ## this list
+	@echo 'make <verb> [VARIABLE=value ...]'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
+	@echo 'Variables:'
+	@echo '  ZBI USERBOOT VDSO DECOMPRESS   foreign boot image, userboot, vDSO, decompressor image (paths)'
+	@echo '  CMDLINE="$(CMDLINE)"    kernel command line'
+	@echo '  SMP=$(SMP)  MEM=$(MEM)  (MiB)  ACCEL=$(ACCEL)  (auto, kvm, tcg)  MODE=$(MODE)  (release, debug)  QEMU_EXTRA="$(QEMU_EXTRA)"'
+
+# --- Toolchain ------------------------------------------------------------------------------------------------------
+$(TOOLCHAIN): scripts/setup rust-toolchain.toml
+	@scripts/setup
+
+setup: ## check the tools, install what is missing, choose the toolchain
+	@scripts/setup
+
+# --- Parts ----------------------------------------------------------------------------------------------------------
+KERNEL := $(OUT)/zcore.elf
+$(KERNEL): $(call sources,$(KERNEL_DIRS)) Makefile
+	$(KERNEL_CARGO) build -p zCore $(PROFILE) $(IN_KERNEL)
+	@mkdir -p $(OUT)
+	@cp $(TARGET)/kernel/x86_64-unknown-none/$(MODE)/zCore $@
+kernel: $(KERNEL)
+
+LOADER := $(OUT)/rboot.efi
+$(LOADER): $(call sources,$(UEFI_DIRS)) Makefile
+	$(UEFI_CARGO) build -p rboot $(PROFILE) $(IN_UEFI)
+	@mkdir -p $(OUT)
+	@cp $(TARGET)/uefi/x86_64-unknown-uefi/$(MODE)/rboot.efi $@
+loader: $(LOADER)
+
+OWN_VDSO     := $(OUT)/libzircon.so
+OWN_USERBOOT := $(OUT)/userboot.so
+USER_BINARIES := $(PROGRAMS:%=$(OUT)/bin/%)
+USER_STAMP   := $(OUT)/user.stamp
+$(USER_STAMP): $(call sources,$(USER_DIRS)) Makefile
+	$(USER_CARGO) build $(USER_CRATES:%=-p %) $(PROFILE) $(IN_USER)
+	@mkdir -p $(OUT)/bin
+	@cd $(TARGET)/user/x86_64-unknown-none/$(MODE) && cp vdso $(OWN_VDSO) && cp userboot $(OWN_USERBOOT) && \
+	    cp $(PROGRAMS) $(OUT)/bin/
+	@touch $@
+$(OWN_VDSO) $(OWN_USERBOOT) $(USER_BINARIES): $(USER_STAMP) ;
+user: $(USER_STAMP)
+
+HARNESS  := $(TARGET)/host/tools/harness
+ZBI_TOOL := $(TARGET)/host/tools/zbi
+IMAGER   := $(TARGET)/host/tools/image-tool
+TOOLS_STAMP := $(TARGET)/host/tools.stamp
+$(TOOLS_STAMP): $(call sources,$(TOOL_DIRS)) Makefile
+	$(HOST_CARGO) build $(TOOL_CRATES:%=-p %) --profile tools $(IN_HOST)
+	@touch $@
+$(HARNESS) $(ZBI_TOOL) $(IMAGER): $(TOOLS_STAMP) ;
+tools: $(TOOLS_STAMP)
+
+OWN_ZBI := $(OUT)/zcore.zbi
+$(OWN_ZBI): $(USER_STAMP) $(TOOLS_STAMP)
+	@$(ZBI_TOOL) create --quiet --output $@ $(PROGRAMS:%=bin/%=$(OUT)/bin/%)
+
+# --- Running --------------------------------------------------------------------------------------------------------
+# A foreign path that leads nowhere ends make with one line and exit code 2.
+FOREIGN := ZBI USERBOOT VDSO DECOMPRESS
+ifneq ($(filter run debug image esp,$(MAKECMDGOALS)),)
+$(foreach v,$(FOREIGN),$(if $($(v)),$(if $(shell test -f '$($(v))' && echo yes),,$(error $(v)=$($(v)): no such file))))
+endif
+USE_ZBI      := $(or $(ZBI),$(OWN_ZBI))
+USE_USERBOOT := $(or $(USERBOOT),$(OWN_USERBOOT))
+USE_VDSO     := $(or $(VDSO),$(OWN_VDSO))
+
+esp: $(KERNEL) $(LOADER) $(if $(ZBI),,$(OWN_ZBI)) $(if $(and $(USERBOOT),$(VDSO)),,$(USER_STAMP))
+	@scripts/esp $(ESP) loader='$(LOADER)' kernel='$(KERNEL)' userboot='$(USE_USERBOOT)' vdso='$(USE_VDSO)' \
+	    zbi='$(USE_ZBI)' $(if $(DECOMPRESS),decompress='$(DECOMPRESS)') cmdline='$(CMDLINE)'
+
+run: esp ## boot in QEMU; this terminal is the serial console (Ctrl-A X quits)
+	@scripts/qemu $(ESP)
+
+debug: esp ## boot in QEMU stopped for gdb, with symbols
+	@scripts/setup debug
+	@sed 's|@KERNEL@|$(KERNEL)|' scripts/gdbinit.in >$(OUT)/gdbinit
+	@echo 'In another terminal: gdb -x $(OUT)/gdbinit'
+	@scripts/qemu $(ESP) -S -gdb tcp::1234
+
+image: esp $(TOOLS_STAMP) ## a GPT disk image for a USB stick or a virtual machine
+	@$(IMAGER) $(ESP) $(OUT)/zcore.img
+	@echo '$(OUT)/zcore.img: write it to a stick with dd, or boot it: scripts/qemu $(OUT)/zcore.img'
+
+# --- Tests ----------------------------------------------------------------------------------------------------------
+export MAKE
+HARNESS_ENV := TARGET=$(TARGET) MODE=$(MODE)
+test: $(TOOLS_STAMP) ## everything CI runs, with one summary at the end
+	@$(HARNESS_ENV) $(HARNESS) all
+
+core-tests: esp $(TOOLS_STAMP) ## boot straight into core-tests and report
+	@$(HARNESS_ENV) $(HARNESS) core-tests
+
+bench: esp $(TOOLS_STAMP) ## boot into microbenchmarks, counting guest instructions
+	@$(HARNESS_ENV) $(HARNESS) bench
+
+host-tests: $(TOOLCHAIN)
+	$(HOST_CARGO) test $(HOST_CRATES:%=-p %) --no-fail-fast $(IN_HOST)
+
+fmt: $(TOOLCHAIN) ## format all sources
+	$(HOST_CARGO) fmt --all
+
+fmt-check: $(TOOLCHAIN)
+	$(HOST_CARGO) fmt --all --check
+
+lint: $(TOOLCHAIN) ## clippy over every crate, warnings are errors
+	$(HOST_CARGO) clippy $(HOST_CRATES:%=-p %) --all-targets $(IN_HOST) -- -D warnings
+	$(KERNEL_CARGO) clippy -p zCore -p kernel-hal-bare --release $(IN_KERNEL) -- -D warnings
+	$(USER_CARGO) clippy $(USER_CRATES:%=-p %) --release $(IN_USER) -- -D warnings
+	$(UEFI_CARGO) clippy -p rboot --release $(IN_UEFI) -- -D warnings
+
+doc: $(TOOLCHAIN) ## the API pages of every crate, in target/doc
+	RUSTDOCFLAGS="-D warnings" $(HOST_CARGO) doc --no-deps --document-private-items \
+	    $(KERNEL_CRATES:%=-p %) zx-abi boot-info --target-dir $(TARGET)/host
+	@rm -rf $(TARGET)/doc && cp -r $(TARGET)/host/doc $(TARGET)/doc
+
+hal-missing: $(TOOLCHAIN) ## after a failed link: which HAL functions no backend defines
+	@scripts/hal-missing '$(KERNEL_RUSTFLAGS)' $(PROFILE) $(IN_KERNEL)
+
+clean: ## remove everything that was built
+	rm -rf $(TARGET)
