@@ -1,0 +1,128 @@
+//! User registers, and the call that runs user code until it traps.
+
+use crate::addr::VirtAddr;
+use crate::hal::hal_fn;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+pub use zx_abi::GeneralRegs;
+
+/// All registers of one user thread. General registers are plain memory while the kernel runs; FPU, SSE and AVX state and the
+/// FS and GS bases stay in the CPU until another user thread takes it, see [`flush`].
+#[repr(C)]
+#[derive(Debug)]
+pub struct UserContext {
+    /// General registers, saved at each trap and loaded at each return. `fs_base` and `gs_base` are only true after
+    /// [`flush`].
+    pub regs: GeneralRegs,
+    /// How the thread last entered the kernel: decides between a fast and a full return.
+    pub entered_by: EnteredBy,
+    /// FPU and vector state.
+    pub vector: VectorState,
+}
+
+/// How user code entered the kernel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u64)]
+pub enum EnteredBy {
+    /// Not yet, or its registers were changed from outside: return must load everything (`iretq`).
+    Nothing = 0,
+    /// By `syscall`; rcx and r11 are free, `sysretq` may be used.
+    Syscall = 1,
+    /// By an exception or interrupt.
+    Trap = 2,
+}
+
+/// FPU and vector registers in memory: an XSAVE area (standard format) whose size the backend takes from the CPU.
+#[derive(Debug)]
+pub struct VectorState {
+    area: Box<[CacheLine]>,
+}
+
+/// 64 bytes at a 64-byte boundary, as XSAVE wants its area.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub struct CacheLine(pub [u8; 64]);
+
+impl VectorState {
+    /// An area of `len_bytes` (rounded up to 64) of zeros; the backend fills in the reset state. `None` without memory.
+    #[must_use]
+    pub fn with_len(len_bytes: usize) -> Option<Self> {
+        let lines = len_bytes.div_ceil(64);
+        let mut area = Vec::new();
+        area.try_reserve_exact(lines).ok()?;
+        area.resize(lines, CacheLine([0; 64]));
+        Some(Self { area: area.into_boxed_slice() })
+    }
+    /// The area, true only after [`flush`].
+    #[must_use]
+    pub fn lines(&self) -> &[CacheLine] {
+        &self.area
+    }
+    /// The area for changing; call [`flush`] before and [`invalidate`] after.
+    pub fn lines_mut(&mut self) -> &mut [CacheLine] {
+        &mut self.area
+    }
+}
+
+impl Drop for VectorState {
+    fn drop(&mut self) {
+        if !self.area.is_empty() {
+            vector_forget(self);
+        }
+    }
+}
+
+/// Why user code stopped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Trap {
+    /// It executed `syscall`: number in rax, arguments in rdi, rsi, rdx, r10, r8, r9, r12, r13.
+    Syscall,
+    /// An interrupt arrived and has been acknowledged; timers may have expired, see [`crate::time::take_expiry`].
+    Interrupt,
+    /// An access to `addr` failed.
+    PageFault {
+        /// Faulting address (CR2).
+        addr: VirtAddr,
+        /// The CPU's error code, for the exception report.
+        code: u64,
+    },
+    /// Any other exception.
+    Exception {
+        /// Vector number, as in the exception report.
+        vector: u64,
+        /// The CPU's error code, or 0.
+        code: u64,
+    },
+}
+
+hal_fn! {
+    /// Runs user code with these registers in the active address space until it traps. On return the general registers
+    /// hold its state. Called with interrupts off, returns with interrupts off; interrupts that arrived were served.
+    pub fn run as hal_context_run(context: &mut UserContext) -> Trap;
+    /// A vector area in reset state (fcw 0x37f, mxcsr 0x1f80); `None` without memory.
+    pub fn vector_new as hal_vector_new() -> Option<VectorState>;
+    /// Writes live vector registers and FS/GS bases of this context, if this CPU still holds them, to memory; the CPU
+    /// keeps them.
+    pub fn flush as hal_context_flush(context: &mut UserContext);
+    /// The memory was changed (registers, vector state, FS/GS bases): the next [`run`] loads everything from it. Call
+    /// [`flush`] first when only part is changed.
+    pub fn invalidate as hal_context_invalidate(context: &mut UserContext);
+    /// This area goes away: no CPU may write to it any more.
+    pub fn vector_forget as hal_vector_forget(state: &VectorState);
+}
+
+impl UserContext {
+    /// The registers with which a new thread starts: all zero but these. `None` without memory.
+    #[must_use]
+    pub fn new(entry: VirtAddr, stack: VirtAddr, arg1: usize, arg2: usize) -> Option<Self> {
+        let regs = GeneralRegs {
+            rip: entry as u64,
+            rsp: stack as u64,
+            rdi: arg1 as u64,
+            rsi: arg2 as u64,
+            rflags: 0x202,
+            ..GeneralRegs::default()
+        };
+        Some(Self { regs, entered_by: EnteredBy::Nothing, vector: vector_new()? })
+    }
+}
