@@ -1,0 +1,99 @@
+//! Spawning, and the loop that polls
+use core::future::Future;
+
+use crate::run_queue::RunQueue;
+use crate::task::{Task, TaskHandle};
+use crate::NoMemory;
+
+/// What a call of [`Executor::run_one`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// A task was polled.
+    Ran,
+    /// No task was ready.
+    Idle,
+}
+
+/// A run queue and the loop that empties it. One per CPU, in a `static`: tasks refer to it for ever.
+pub struct Executor {
+    queue: RunQueue,
+}
+
+impl Executor {
+    /// An executor without tasks.
+    #[cfg(not(loom))]
+    pub const fn new() -> Self {
+        Self {
+            queue: RunQueue::new(),
+        }
+    }
+
+    /// An executor without tasks (loom's lock has no `const` constructor).
+    #[cfg(loom)]
+    pub fn new() -> Self {
+        Self {
+            queue: RunQueue::new(),
+        }
+    }
+
+    /// Takes a future; it is polled for the first time when its turn comes, at [`crate::Priority::DEFAULT`].
+    ///
+    /// The future is dropped as soon as it completes. Any context, also within a poll.
+    ///
+    /// # Errors
+    /// * `NoMemory`: the heap is exhausted; the future was dropped.
+    pub fn spawn(
+        &'static self,
+        future: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<TaskHandle, NoMemory> {
+        let (life, handle) = Task::try_new(future, &self.queue)?;
+        self.queue.push(life);
+        Ok(handle)
+    }
+
+    /// Polls the task whose turn it is.
+    #[inline]
+    pub fn run_one(&self) -> Turn {
+        match self.queue.pop() {
+            Some(life) => {
+                life.poll();
+                Turn::Ran
+            }
+            None => Turn::Idle,
+        }
+    }
+
+    /// Polls until no task is ready.
+    pub fn run_until_idle(&self) {
+        while self.run_one() == Turn::Ran {}
+    }
+
+    /// Polls for ever, and calls `idle` whenever no task is ready.
+    ///
+    /// Call with interrupts disabled. `idle` is called with interrupts disabled right after the queue was found empty;
+    /// it must wait for an interrupt and enable them in one step (on x86 `sti; hlt; cli`: `sti` takes effect after the
+    /// next instruction), let the handlers run, and return with interrupts disabled. An interrupt that arrives after the
+    /// queue was checked stays pending until that step and ends the wait, so no wake falls between check and wait.
+    pub fn run(&self, idle: impl Fn()) -> ! {
+        self.run_with_window(|| (), idle)
+    }
+
+    /// As [`Executor::run`], and calls `window` after every poll.
+    ///
+    /// Tasks that keep one another ready without ever entering user mode would keep interrupts off for ever; `window`
+    /// opens them for a moment (on x86 `sti; nop; cli`), so that they are off no longer than one poll takes.
+    pub fn run_with_window(&self, window: impl Fn(), idle: impl Fn()) -> ! {
+        loop {
+            match self.run_one() {
+                Turn::Ran => window(),
+                Turn::Idle => idle(),
+            }
+        }
+    }
+}
+
+impl Default for Executor {
+    fn default() -> Self {
+        Self::new()
+    }
+}

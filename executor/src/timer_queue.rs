@@ -1,0 +1,401 @@
+//! Timers in order of deadline, first armed first among equals
+//!
+//! A timer's slot is allocated when it is registered; arming, disarming and expiring allocate nothing and take
+//! O(log n), looking at the head O(1). The queue has no lock and no clock: [`crate::Timers`] adds both.
+use core::ops::RangeInclusive;
+
+use crate::timer_slots::{Key, Slots, TimerId, NIL};
+use crate::NoMemory;
+
+/// What a change of the queue means for the hardware that waits for the head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "the hardware timer follows the head"]
+pub enum HeadChange {
+    /// The earliest deadline is what it was.
+    Same,
+    /// This is now the earliest deadline.
+    Now(i64),
+    /// No timer is armed any more.
+    Empty,
+}
+
+/// What [`TimerQueue::arm`] and its kin did.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "the head may have changed, and the payload must be dropped outside of locks"]
+pub struct Change<T> {
+    /// What became of the earliest deadline.
+    pub head: HeadChange,
+    /// The payload that the timer was armed with before, or, if the name was stale, the one given.
+    pub removed: Option<T>,
+}
+
+/// A timer whose deadline has come. It is no longer armed, but still registered.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Expired<T> {
+    /// Which timer.
+    pub id: TimerId,
+    /// Its deadline, ns.
+    pub deadline: i64,
+    /// What it was armed with.
+    pub payload: T,
+}
+
+/// The queue.
+pub struct TimerQueue<T> {
+    slots: Slots<T>,
+    root: u32,
+    /// The armed timer with the smallest key, or `NIL`.
+    head: u32,
+    next_sequence: u64,
+}
+
+impl<T> TimerQueue<T> {
+    /// A queue without timers.
+    pub const fn new() -> Self {
+        Self {
+            slots: Slots::new(),
+            root: NIL,
+            head: NIL,
+            next_sequence: 0,
+        }
+    }
+
+    /// Allocates a timer, not armed. It lives until [`TimerQueue::unregister`].
+    ///
+    /// # Errors
+    /// * `NoMemory`: the heap is exhausted.
+    pub fn register(&mut self) -> Result<TimerId, NoMemory> {
+        self.slots.register()
+    }
+
+    /// Disarms and frees a timer; its name is stale from now on.
+    pub fn unregister(&mut self, id: TimerId) -> Change<T> {
+        let change = self.disarm(id);
+        if let Some(index) = self.slots.index_of(id) {
+            self.slots.unregister(index);
+        }
+        change
+    }
+
+    /// Arms a timer for `deadline`, in place of what it was armed for before.
+    pub fn arm(&mut self, id: TimerId, deadline: i64, payload: T) -> Change<T> {
+        let Some(index) = self.slots.index_of(id) else {
+            return Change {
+                head: HeadChange::Same,
+                removed: Some(payload),
+            };
+        };
+        let before = self.head_deadline();
+        let removed = self.take_out(index);
+        let key = Key {
+            deadline,
+            sequence: self.next_sequence,
+        };
+        self.next_sequence += 1;
+        let slot = self.slots.at_mut(index);
+        slot.key = key;
+        slot.payload = Some(payload);
+        self.root = self.slots.insert(self.root, index);
+        if self.head == NIL || key < self.slots.at(self.head).key {
+            self.head = index;
+        }
+        Change {
+            head: self.head_change(before),
+            removed,
+        }
+    }
+
+    /// Disarms a timer; `removed` tells whether it was armed.
+    pub fn disarm(&mut self, id: TimerId) -> Change<T> {
+        let before = self.head_deadline();
+        let removed = self
+            .slots
+            .index_of(id)
+            .and_then(|index| self.take_out(index));
+        Change {
+            head: self.head_change(before),
+            removed,
+        }
+    }
+
+    /// What a timer is armed for, ns.
+    pub fn deadline(&self, id: TimerId) -> Option<i64> {
+        let slot = self.slots.at(self.slots.index_of(id)?);
+        slot.payload.is_some().then_some(slot.key.deadline)
+    }
+
+    /// What a timer is armed with; changing it changes nothing in the order.
+    pub fn payload_mut(&mut self, id: TimerId) -> Option<&mut T> {
+        let index = self.slots.index_of(id)?;
+        self.slots.at_mut(index).payload.as_mut()
+    }
+
+    /// The earliest deadline, ns.
+    #[inline]
+    pub fn head_deadline(&self) -> Option<i64> {
+        (self.head != NIL).then(|| self.slots.at(self.head).key.deadline)
+    }
+
+    /// Takes the earliest timer if its deadline is not after `now`. Call until it gives `None`, then look at the head.
+    pub fn pop_expired(&mut self, now: i64) -> Option<Expired<T>> {
+        let deadline = self.head_deadline().filter(|deadline| *deadline <= now)?;
+        let index = self.head;
+        let payload = self.take_out(index)?;
+        Some(Expired {
+            id: self.slots.id_of(index),
+            deadline,
+            payload,
+        })
+    }
+
+    /// The armed deadline in `window` that is nearest to `around`, the earlier of two equally near.
+    ///
+    /// This is what Zircon's timer slack coalesces with (`facts/objects.md`, "Slack").
+    pub fn nearest_in(&self, window: RangeInclusive<i64>, around: i64) -> Option<i64> {
+        let (low, high) = window.into_inner();
+        if low > high {
+            return None;
+        }
+        let middle = around.clamp(low, high);
+        let before = self
+            .slots
+            .at_or_before(self.root, middle)
+            .filter(|deadline| *deadline >= low);
+        let after = self
+            .slots
+            .at_or_after(self.root, middle)
+            .filter(|deadline| *deadline <= high);
+        match (before, after) {
+            (Some(before), Some(after)) if after.abs_diff(middle) < before.abs_diff(middle) => {
+                Some(after)
+            }
+            (Some(before), _) => Some(before),
+            (None, after) => after,
+        }
+    }
+
+    /// Takes an armed timer out of the tree; `None` if it is not armed.
+    fn take_out(&mut self, index: u32) -> Option<T> {
+        let slot = self.slots.at_mut(index);
+        let payload = slot.payload.take()?;
+        let key = slot.key;
+        if index == self.head {
+            self.root = self.slots.remove_first(self.root);
+            self.head = self.slots.first(self.root);
+        } else {
+            self.root = self.slots.remove(self.root, key);
+        }
+        Some(payload)
+    }
+
+    fn head_change(&self, before: Option<i64>) -> HeadChange {
+        match self.head_deadline() {
+            now if now == before => HeadChange::Same,
+            Some(deadline) => HeadChange::Now(deadline),
+            None => HeadChange::Empty,
+        }
+    }
+}
+
+impl<T> Default for TimerQueue<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use proptest::prelude::{prop_oneof, proptest, Just, Strategy};
+
+    use super::{Change, HeadChange, TimerQueue};
+    use crate::timer_slots::TimerId;
+
+    #[test]
+    fn timers_expire_by_deadline_and_first_armed_first_among_equals() {
+        let mut queue = TimerQueue::new();
+        for (deadline, name) in [(30, 'a'), (10, 'b'), (30, 'c'), (10, 'd'), (20, 'e')] {
+            let id = queue.register().expect("memory");
+            let _ = queue.arm(id, deadline, name);
+        }
+        let trace: Vec<_> = std::iter::from_fn(|| queue.pop_expired(29))
+            .map(|e| (e.deadline, e.payload))
+            .collect();
+        assert_eq!(trace, [(10, 'b'), (10, 'd'), (20, 'e')]);
+        assert_eq!(queue.head_deadline(), Some(30));
+    }
+
+    #[test]
+    fn arming_and_disarming_tell_when_the_head_changes() {
+        let mut queue = TimerQueue::new();
+        let [a, b] = [(); 2].map(|()| queue.register().expect("memory"));
+        assert_eq!(
+            queue.arm(a, 50, 'a'),
+            Change {
+                head: HeadChange::Now(50),
+                removed: None
+            }
+        );
+        assert_eq!(
+            queue.arm(b, 60, 'b'),
+            Change {
+                head: HeadChange::Same,
+                removed: None
+            }
+        );
+        assert_eq!(
+            queue.arm(b, 40, 'B'),
+            Change {
+                head: HeadChange::Now(40),
+                removed: Some('b')
+            }
+        );
+        assert_eq!(
+            queue.arm(a, 40, 'A'),
+            Change {
+                head: HeadChange::Same,
+                removed: Some('a')
+            }
+        );
+        assert_eq!(
+            queue.disarm(b),
+            Change {
+                head: HeadChange::Same,
+                removed: Some('B')
+            }
+        );
+        assert_eq!(
+            queue.disarm(b),
+            Change {
+                head: HeadChange::Same,
+                removed: None
+            }
+        );
+        assert_eq!(
+            queue.unregister(a),
+            Change {
+                head: HeadChange::Empty,
+                removed: Some('A')
+            }
+        );
+    }
+
+    #[test]
+    fn a_stale_name_does_not_touch_the_slot_s_next_owner() {
+        let mut queue = TimerQueue::new();
+        let old = queue.register().expect("memory");
+        let _ = queue.unregister(old);
+        let new = queue.register().expect("memory");
+        let _ = queue.arm(new, 5, 'n');
+        assert_eq!(
+            queue.arm(old, 1, 'o'),
+            Change {
+                head: HeadChange::Same,
+                removed: Some('o')
+            }
+        );
+        assert_eq!(queue.disarm(old).removed, None);
+        assert_eq!((queue.deadline(new), queue.deadline(old)), (Some(5), None));
+    }
+
+    #[test]
+    fn the_nearest_deadline_in_the_window_is_found_as_zircon_coalesces() {
+        let mut queue = TimerQueue::new();
+        let ids = [(); 2].map(|()| queue.register().expect("memory"));
+        let mut nearest = |armed: [i64; 2], window, around| {
+            let _ = queue.arm(ids[0], armed[0], ());
+            let _ = queue.arm(ids[1], armed[1], ());
+            queue.nearest_in(window, around)
+        };
+        // CENTER 100 +- 60 as measured on a real Zircon (facts/objects.md).
+        assert_eq!(nearest([80, 140], 40..=160, 100), Some(80));
+        assert_eq!(nearest([50, 110], 40..=160, 100), Some(110));
+        assert_eq!(nearest([90, 110], 40..=160, 100), Some(90));
+        assert_eq!(nearest([10, 161], 40..=160, 100), None);
+        assert_eq!(nearest([30, 150], 40..=160, 100), Some(150));
+        assert_eq!(
+            nearest([i64::MIN, i64::MAX], i64::MIN..=i64::MAX, 0),
+            Some(i64::MAX)
+        );
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Register,
+        Unregister(usize),
+        Arm(usize, i64),
+        Disarm(usize),
+        Expire(i64),
+        Nearest(i64, i64, i64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            2 => Just(Step::Register),
+            1 => (0..64usize).prop_map(Step::Unregister),
+            6 => (0..64usize, 0..40i64).prop_map(|(timer, deadline)| Step::Arm(timer, deadline)),
+            3 => (0..64usize).prop_map(Step::Disarm),
+            1 => (0..40i64).prop_map(Step::Expire),
+            1 => (0..40i64, 0..40i64, 0..40i64).prop_map(|(low, high, around)| Step::Nearest(low, high, around)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_timer_queue_behaves_as_a_sorted_list(steps in proptest::collection::vec(step(), 0..400)) {
+            let mut queue = TimerQueue::new();
+            let mut ids: Vec<TimerId> = Vec::new();
+            // (deadline, order of arming, name), sorted; the payload is the order of arming.
+            let mut model: Vec<(i64, u64, TimerId)> = Vec::new();
+            for (order, step) in (0u64..).zip(steps) {
+                let before = model.first().map(|entry| entry.0);
+                let mut change = None;
+                match step {
+                    Step::Register => ids.push(queue.register().expect("memory")),
+                    Step::Unregister(at) if at < ids.len() => {
+                        let id = ids.swap_remove(at);
+                        change = Some(queue.unregister(id).head);
+                        model.retain(|entry| entry.2 != id);
+                    }
+                    Step::Arm(at, deadline) if at < ids.len() => {
+                        change = Some(queue.arm(ids[at], deadline, order).head);
+                        model.retain(|entry| entry.2 != ids[at]);
+                        model.push((deadline, order, ids[at]));
+                        model.sort_by_key(|entry| (entry.0, entry.1));
+                    }
+                    Step::Disarm(at) if at < ids.len() => {
+                        let removed = queue.disarm(ids[at]);
+                        let place = model.iter().position(|entry| entry.2 == ids[at]);
+                        assert_eq!(removed.removed, place.map(|place| model.remove(place).1));
+                        change = Some(removed.head);
+                    }
+                    Step::Expire(now) => {
+                        while let Some(expired) = queue.pop_expired(now) {
+                            assert_eq!((expired.deadline, expired.payload, expired.id), model.remove(0));
+                        }
+                        assert!(model.first().is_none_or(|entry| entry.0 > now));
+                    }
+                    Step::Nearest(low, high, around) => {
+                        let middle = if low <= high { around.clamp(low, high) } else { around };
+                        let expected = model.iter().map(|entry| entry.0).filter(|d| (low..=high).contains(d));
+                        let expected = expected.min_by_key(|d| (d.abs_diff(middle), *d));
+                        assert_eq!(queue.nearest_in(low..=high, around), expected);
+                    }
+                    _ => {}
+                }
+                let after = model.first().map(|entry| entry.0);
+                assert_eq!(queue.head_deadline(), after);
+                if let Some(change) = change {
+                    let expected = match after {
+                        _ if after == before => HeadChange::Same,
+                        Some(deadline) => HeadChange::Now(deadline),
+                        None => HeadChange::Empty,
+                    };
+                    assert_eq!(change, expected);
+                }
+                let mut keys = Vec::new();
+                queue.slots.check(queue.root, &mut keys);
+                assert_eq!(keys.len(), model.len());
+            }
+        }
+    }
+}

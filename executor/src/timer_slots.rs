@@ -1,0 +1,133 @@
+//! The slots of a timer queue: a slab that grows in pieces and never moves a slot
+use alloc::vec::Vec;
+
+use crate::NoMemory;
+
+/// Names a registered slot. A name that was unregistered is stale for good: every operation ignores it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TimerId {
+    index: u32,
+    generation: u32,
+}
+
+/// No slot.
+pub(crate) const NIL: u32 = u32::MAX;
+
+/// Slots are allocated so many at a time, so that growing costs the same however many there are.
+const PIECE: usize = 64;
+
+/// The order of the queue: by deadline, and among equals by arming.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    pub(crate) deadline: i64,
+    pub(crate) sequence: u64,
+}
+
+/// A timer: a node of the tree while it is armed.
+pub(crate) struct Slot<T> {
+    pub(crate) key: Key,
+    pub(crate) left: u32,
+    /// The right child; in a free slot the next free one.
+    pub(crate) right: u32,
+    pub(crate) height: u8,
+    /// Odd while registered.
+    generation: u32,
+    /// Present if and only if the timer is armed.
+    pub(crate) payload: Option<T>,
+}
+
+pub(crate) struct Slots<T> {
+    pieces: Vec<Vec<Slot<T>>>,
+    len: u32,
+    first_free: u32,
+}
+
+impl<T> Slots<T> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            pieces: Vec::new(),
+            len: 0,
+            first_free: NIL,
+        }
+    }
+
+    pub(crate) fn register(&mut self) -> Result<TimerId, NoMemory> {
+        if self.first_free == NIL {
+            self.grow()?;
+        }
+        let index = self.first_free;
+        let slot = self.at_mut(index);
+        slot.generation = slot.generation.wrapping_add(1);
+        let generation = slot.generation;
+        self.first_free = slot.right;
+        Ok(TimerId { index, generation })
+    }
+
+    /// Frees a slot that is registered and not armed.
+    pub(crate) fn unregister(&mut self, index: u32) {
+        let first_free = self.first_free;
+        let slot = self.at_mut(index);
+        slot.generation = slot.generation.wrapping_add(1);
+        slot.right = first_free;
+        self.first_free = index;
+    }
+
+    /// The index behind a name, unless it is stale.
+    #[inline]
+    pub(crate) fn index_of(&self, id: TimerId) -> Option<u32> {
+        (self.at(id.index).generation == id.generation).then_some(id.index)
+    }
+
+    /// The name of a registered slot.
+    #[inline]
+    pub(crate) fn id_of(&self, index: u32) -> TimerId {
+        TimerId {
+            index,
+            generation: self.at(index).generation,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn at(&self, index: u32) -> &Slot<T> {
+        let index = index as usize;
+        &self.pieces[index / PIECE][index % PIECE]
+    }
+
+    #[inline]
+    pub(crate) fn at_mut(&mut self, index: u32) -> &mut Slot<T> {
+        let index = index as usize;
+        &mut self.pieces[index / PIECE][index % PIECE]
+    }
+
+    /// Adds one slot to the (empty) free list.
+    fn grow(&mut self) -> Result<(), NoMemory> {
+        let next_len = self
+            .len
+            .checked_add(1)
+            .filter(|len| *len != NIL)
+            .ok_or(NoMemory)?;
+        if self.len as usize % PIECE == 0 {
+            self.pieces.try_reserve(1).map_err(|_| NoMemory)?;
+            let mut piece = Vec::new();
+            piece.try_reserve_exact(PIECE).map_err(|_| NoMemory)?;
+            self.pieces.push(piece);
+        }
+        if let Some(piece) = self.pieces.last_mut() {
+            let key = Key {
+                deadline: 0,
+                sequence: 0,
+            };
+            piece.push(Slot {
+                key,
+                left: NIL,
+                right: NIL,
+                height: 0,
+                generation: 0,
+                payload: None,
+            });
+            self.first_free = self.len;
+            self.len = next_len;
+        }
+        Ok(())
+    }
+}

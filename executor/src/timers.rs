@@ -1,0 +1,306 @@
+//! Timers shared by all: the queue with its lock, its clock, and what is done when a deadline comes
+//!
+//! The queue lock is a leaf. Wakers and callbacks are called, and payloads dropped, after it is released; only
+//! [`TimerHardware::set_alarm`] is called under it, so that two CPUs cannot set the hardware in the wrong order.
+use alloc::sync::Arc;
+use core::borrow::Borrow;
+use core::future::Future;
+use core::ops::RangeInclusive;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+
+use spin::Mutex;
+
+use crate::timer_queue::{Change, HeadChange, TimerQueue};
+use crate::timer_slots::TimerId;
+use crate::NoMemory;
+
+/// The deadline that never comes (`ZX_TIME_INFINITE`): nothing is armed for it.
+pub const NEVER: i64 = i64::MAX;
+
+/// How many timers one [`Timers::expire`] serves, so that interrupts are not off for long.
+const BATCH: usize = 32;
+
+/// The clock and the one-shot timer below a queue.
+pub trait TimerHardware: Sync {
+    /// The time, ns. Any context; cheap; never goes back.
+    fn now(&self) -> i64;
+
+    /// Makes the next timer interrupt come at `deadline`, ns, at once if that is past; `None`: not at all.
+    ///
+    /// Called with the queue's lock held: it must not call into `Timers`, wake, or take another lock.
+    fn set_alarm(&self, deadline: Option<i64>);
+}
+
+/// A callback of a timer.
+pub trait OnTimer {
+    /// The deadline has come; `now` is what [`Timers::expire`] was given. Called with no lock of this crate held, in
+    /// the context of `expire`: in the kernel an interrupt handler, with interrupts disabled. It may arm timers again.
+    ///
+    /// On several CPUs it may come after another CPU disarmed or re-armed the timer too late: decide under your own lock.
+    fn on_timer(&self, now: i64);
+}
+
+/// What happens at a deadline.
+#[derive(Clone)]
+pub enum Action {
+    /// Wake a task.
+    Wake(Waker),
+    /// Call a function of an object.
+    Call(Arc<dyn OnTimer + Send + Sync>),
+}
+
+/// Whether [`Timers::expire`] left timers whose deadline has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// None.
+    None,
+    /// There are more; the alarm is set to a past time, so the interrupt comes again as soon as it can.
+    More,
+}
+
+/// A timer queue that may be used from anywhere. One per CPU, in a `static`.
+pub struct Timers {
+    queue: Mutex<TimerQueue<Action>>,
+    hardware: &'static dyn TimerHardware,
+}
+
+impl Timers {
+    /// An empty queue above `hardware`.
+    pub const fn new(hardware: &'static dyn TimerHardware) -> Self {
+        Self {
+            queue: Mutex::new(TimerQueue::new()),
+            hardware,
+        }
+    }
+
+    /// The time of this queue's clock, ns.
+    pub fn now(&self) -> i64 {
+        self.hardware.now()
+    }
+
+    /// The earliest deadline, ns.
+    pub fn next_deadline(&self) -> Option<i64> {
+        self.queue.lock().head_deadline()
+    }
+
+    /// Allocates a timer.
+    ///
+    /// # Errors
+    /// * `NoMemory`: the heap is exhausted.
+    pub fn register(&'static self) -> Result<TimerSlot, NoMemory> {
+        let id = self.queue.lock().register()?;
+        Ok(TimerSlot { timers: self, id })
+    }
+
+    /// A future that completes at `deadline`, with a timer of its own.
+    ///
+    /// # Errors
+    /// * `NoMemory`: the heap is exhausted.
+    pub fn sleep_until(&'static self, deadline: i64) -> Result<Deadline<TimerSlot>, NoMemory> {
+        Ok(self.register()?.until(deadline))
+    }
+
+    /// Serves timers whose deadline is not after `now`, by deadline and first armed first among equals; then sets the
+    /// alarm to the head. For the timer interrupt; an early or needless call does no harm.
+    ///
+    /// One at a time, so that an action that disarms a later timer of the same moment really stops it; and no more than
+    /// a bounded number in one call.
+    pub fn expire(&self, now: i64) -> Due {
+        for _ in 0..BATCH {
+            let expired = self.queue.lock().pop_expired(now);
+            match expired.map(|expired| expired.payload) {
+                Some(Action::Wake(waker)) => waker.wake(),
+                Some(Action::Call(object)) => object.on_timer(now),
+                None => break,
+            }
+        }
+        let queue = self.queue.lock();
+        let head = queue.head_deadline();
+        self.hardware.set_alarm(head);
+        match head {
+            Some(deadline) if deadline <= now => Due::More,
+            _ => Due::None,
+        }
+    }
+
+    /// Changes the queue, then the alarm, then drops what came out.
+    fn change(
+        &self,
+        change: impl FnOnce(&mut TimerQueue<Action>) -> Change<Action>,
+    ) -> Option<Action> {
+        let mut queue = self.queue.lock();
+        let Change { head, removed } = change(&mut queue);
+        match head {
+            HeadChange::Same => {}
+            HeadChange::Now(deadline) => self.hardware.set_alarm(Some(deadline)),
+            HeadChange::Empty => self.hardware.set_alarm(None),
+        }
+        drop(queue);
+        removed
+    }
+}
+
+/// What became of a timer that was to be disarmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disarmed {
+    /// It was armed, and its action will not happen.
+    InTime,
+    /// It was not armed: never, or its action has happened, or (on another CPU) is about to.
+    NotArmed,
+}
+
+/// A timer of one's own, allocated until it is dropped. Arming it allocates nothing and cannot fail.
+pub struct TimerSlot {
+    timers: &'static Timers,
+    id: TimerId,
+}
+
+impl TimerSlot {
+    /// Arms the timer for `deadline`, in place of what it was armed for before. A past deadline acts at once, by way of
+    /// the timer interrupt; [`NEVER`] disarms.
+    pub fn arm(&self, deadline: i64, action: Action) {
+        if deadline == NEVER {
+            self.disarm();
+            return;
+        }
+        drop(
+            self.timers
+                .change(|queue| queue.arm(self.id, deadline, action)),
+        );
+    }
+
+    /// Arms the timer for the deadline nearest to `deadline` in `window` that another timer is armed for, or for
+    /// `deadline` itself when there is none. Gives the deadline chosen.
+    pub fn arm_coalesced(&self, window: RangeInclusive<i64>, deadline: i64, action: Action) -> i64 {
+        let mut chosen = deadline;
+        let replaced = self.timers.change(|queue| {
+            let before = queue.disarm(self.id);
+            chosen = queue.nearest_in(window, deadline).unwrap_or(deadline);
+            let after = queue.arm(self.id, chosen, action);
+            let head = match after.head {
+                HeadChange::Same => before.head,
+                changed => changed,
+            };
+            // `after.removed` holds nothing unless the name were stale, and a slot's is not.
+            Change {
+                head,
+                removed: before.removed.or(after.removed),
+            }
+        });
+        drop(replaced);
+        chosen
+    }
+
+    /// Disarms the timer.
+    pub fn disarm(&self) -> Disarmed {
+        match self.timers.change(|queue| queue.disarm(self.id)) {
+            Some(_) => Disarmed::InTime,
+            None => Disarmed::NotArmed,
+        }
+    }
+
+    /// What the timer is armed for, ns.
+    pub fn deadline(&self) -> Option<i64> {
+        self.timers.queue.lock().deadline(self.id)
+    }
+
+    /// The queue that the timer is of.
+    pub fn timers(&self) -> &'static Timers {
+        self.timers
+    }
+
+    /// A future that completes at `deadline` and uses this timer while it lives. To keep the timer for the next wait,
+    /// use [`TimerSlot::until_borrowed`].
+    pub fn until(self, deadline: i64) -> Deadline<Self> {
+        Deadline::new(self, deadline)
+    }
+
+    /// As [`TimerSlot::until`], giving the timer back afterwards: a thread registers one timer and waits with it often.
+    pub fn until_borrowed(&mut self, deadline: i64) -> Deadline<&mut Self> {
+        Deadline::new(self, deadline)
+    }
+}
+
+impl Drop for TimerSlot {
+    fn drop(&mut self) {
+        drop(self.timers.change(|queue| queue.unregister(self.id)));
+    }
+}
+
+/// A wait for a moment: a future that completes when it has come, and a guard whose `Drop` disarms the timer.
+#[must_use = "dropping it disarms the timer"]
+pub struct Deadline<S: Borrow<TimerSlot>> {
+    slot: S,
+    deadline: i64,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    New,
+    Armed,
+    Passed,
+}
+
+impl<S: Borrow<TimerSlot>> Deadline<S> {
+    fn new(slot: S, deadline: i64) -> Self {
+        Self {
+            slot,
+            deadline,
+            phase: Phase::New,
+        }
+    }
+
+    /// The moment that is waited for, ns.
+    pub fn deadline(&self) -> i64 {
+        self.deadline
+    }
+
+    /// Arms the timer the first time, later sees whether it has expired.
+    fn poll_phase(&self, waker: &Waker) -> Phase {
+        let slot = self.slot.borrow();
+        match self.phase {
+            Phase::Passed => Phase::Passed,
+            Phase::New if self.deadline == NEVER => Phase::New,
+            Phase::New if self.deadline <= slot.timers.now() => Phase::Passed,
+            Phase::New => {
+                slot.arm(self.deadline, Action::Wake(waker.clone()));
+                Phase::Armed
+            }
+            Phase::Armed => {
+                let mut queue = slot.timers.queue.lock();
+                let replaced = match queue.payload_mut(slot.id) {
+                    Some(Action::Wake(armed)) if !armed.will_wake(waker) => {
+                        Some(core::mem::replace(armed, waker.clone()))
+                    }
+                    Some(_) => None,
+                    None => return Phase::Passed,
+                };
+                drop(queue);
+                drop(replaced);
+                Phase::Armed
+            }
+        }
+    }
+}
+
+impl<S: Borrow<TimerSlot> + Unpin> Future for Deadline<S> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        self.phase = self.poll_phase(context.waker());
+        match self.phase {
+            Phase::Passed => Poll::Ready(()),
+            Phase::New | Phase::Armed => Poll::Pending,
+        }
+    }
+}
+
+impl<S: Borrow<TimerSlot>> Drop for Deadline<S> {
+    fn drop(&mut self) {
+        if self.phase == Phase::Armed {
+            self.slot.borrow().disarm();
+        }
+    }
+}
