@@ -1,0 +1,85 @@
+//! `zbi list`: the items of an image and the files of its BOOTFS.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{in_file, read};
+use crate::bootfs;
+use crate::compression::{decompress, Compression};
+use crate::image::{Image, Item, FLAG_CRC32};
+use crate::item_type::ItemType;
+
+/// List the items and the files of the BOOTFS, with their sizes
+#[derive(Args, Debug)]
+pub struct List {
+    /// The image
+    image: PathBuf,
+}
+
+impl List {
+    /// # Errors
+    /// One line that names the fault in the image.
+    pub(super) fn run(self) -> Result<(), String> {
+        let data = read(&self.image)?;
+        let image = Image::parse(&data).map_err(in_file(&self.image))?;
+        println!(
+            "{}: {} items, {} bytes",
+            self.image.display(),
+            image.items.len(),
+            image.container.payload.len()
+        );
+        for item in &image.items {
+            let crc = if item.flags & FLAG_CRC32 == 0 {
+                "no CRC"
+            } else {
+                "CRC"
+            };
+            println!(
+                "{:#010x} {:<18} {:>12} bytes, {crc}{}",
+                item.offset,
+                item.item_type,
+                item.payload.len(),
+                note(item)
+            );
+            if item.item_type == ItemType::BOOTFS {
+                let plain = plain_payload(item).map_err(in_file(&self.image))?;
+                for entry in bootfs::parse(&plain).map_err(in_file(&self.image))? {
+                    println!(
+                        "  {:#010x} {:>12} {}",
+                        entry.offset,
+                        entry.data.len(),
+                        entry.name
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A storage item's payload, decompressed if need be; the fault names the item.
+pub(super) fn plain_payload<'a>(item: &Item<'a>) -> Result<Cow<'a, [u8]>, String> {
+    if !item.is_compressed() {
+        return Ok(Cow::Borrowed(item.payload));
+    }
+    let plain = decompress(item.payload, item.extra);
+    plain
+        .map(Cow::Owned)
+        .map_err(|fault| format!("at {:#x}: item {}: {fault}", item.offset, item.item_type))
+}
+
+fn note(item: &Item<'_>) -> String {
+    if item.item_type == ItemType::CMDLINE {
+        let words = String::from_utf8_lossy(item.payload);
+        return format!(": {}", words.trim_end_matches('\0'));
+    }
+    if !item.is_compressed() {
+        return String::new();
+    }
+    match Compression::of(item.payload) {
+        Some(kind) => format!(", {kind} of {} bytes", item.extra),
+        None => ", unknown compression".to_owned(),
+    }
+}
