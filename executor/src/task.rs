@@ -2,7 +2,7 @@
 //!
 //! # Who owns a task
 //! A task is one `Arc` allocation (the header) that owns another (the future). References to the header are held by
-//! wakers, by [`TaskHandle`]s, and by the task's *life*, [`Life`], of which exactly one exists until the task is done:
+//! wakers, by [`TaskHandle`]s, and by the task's *life* (`Life`), of which exactly one exists until the task is done:
 //!
 //! * QUEUED: it is in the run queue, as the link to this task;
 //! * RUNNING: the executor holds it while it polls;
@@ -50,6 +50,9 @@ unsafe impl Send for Task {}
 
 impl Task {
     /// Makes a task in state QUEUED; the caller queues the life.
+    ///
+    /// # Errors
+    /// * `NoMemory`: the heap is exhausted; the future was dropped.
     pub(crate) fn try_new(
         future: impl Future<Output = ()> + Send + 'static,
         queue: &'static RunQueue,

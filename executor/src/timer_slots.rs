@@ -51,6 +51,10 @@ impl<T> Slots<T> {
         }
     }
 
+    /// Takes a free slot, or makes one.
+    ///
+    /// # Errors
+    /// * `NoMemory`: the heap is exhausted.
     pub(crate) fn register(&mut self) -> Result<TimerId, NoMemory> {
         if self.first_free == NIL {
             self.grow()?;
@@ -100,13 +104,16 @@ impl<T> Slots<T> {
     }
 
     /// Adds one slot to the (empty) free list.
+    ///
+    /// # Errors
+    /// * `NoMemory`: the heap is exhausted, or there is no number for one more.
     fn grow(&mut self) -> Result<(), NoMemory> {
         let next_len = self
             .len
             .checked_add(1)
             .filter(|len| *len != NIL)
             .ok_or(NoMemory)?;
-        if self.len as usize % PIECE == 0 {
+        if (self.len as usize).is_multiple_of(PIECE) {
             self.pieces.try_reserve(1).map_err(|_| NoMemory)?;
             let mut piece = Vec::new();
             piece.try_reserve_exact(PIECE).map_err(|_| NoMemory)?;

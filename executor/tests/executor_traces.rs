@@ -1,5 +1,9 @@
 //! What the executor does, in order: traces compared to literals
 #![cfg(not(loom))]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, also in its helpers"
+)]
 
 use std::cell::RefCell;
 use std::future::{poll_fn, Future};
@@ -181,7 +185,8 @@ fn a_wake_during_the_poll_queues_the_task_behind_the_others() {
             return Poll::Ready(());
         }
         context.waker().wake_by_ref();
-        context.waker().clone().wake();
+        let owned = context.waker().clone();
+        owned.wake();
         Poll::Pending
     }));
     spawn_counting(executor, &trace, "a");
@@ -206,7 +211,7 @@ fn the_future_is_dropped_at_completion_although_wakers_remain() {
     assert_eq!(trace.take(), ["completes", "dropped"]);
     assert!(task.unwrap().is_done());
     waker.wake_by_ref();
-    waker.clone().wake();
+    waker.wake();
     assert_eq!(executor.run_one(), Turn::Idle);
 }
 

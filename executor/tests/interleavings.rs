@@ -2,6 +2,10 @@
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test -p executor --release --test interleavings`
 #![cfg(loom)]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, also in its helpers"
+)]
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex};

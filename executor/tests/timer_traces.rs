@@ -1,5 +1,9 @@
 //! What timers do, in order: traces compared to literals, on a clock that the test sets
 #![cfg(not(loom))]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, also in its helpers"
+)]
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
