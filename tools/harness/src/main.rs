@@ -1,2 +1,85 @@
-//! (being written)
-fn main() {}
+//! `harness`: runs what `make test` runs, and prints one summary at the end.
+//!
+//! Each step gives [`report::Case`]s; a step that cannot run gives a failed case, never silence. What a step printed is
+//! kept in `target/test-logs/`. Guests are started through `scripts/qemu` as a person would ([`guest`]), and talked to by
+//! session files ([`session`]). Start reading at [`step`], which has one file per step.
+#![forbid(unsafe_code)]
+
+mod guest;
+mod ledger;
+mod place;
+mod process;
+mod report;
+mod session;
+mod step;
+mod text;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::place::Place;
+use crate::report::Report;
+
+/// Runs the tests that need more than one process: guests, sessions, ledgers
+#[derive(Parser, Debug)]
+#[command(name = "harness")]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand, Debug)]
+enum Verb {
+    /// Everything, with one summary at the end
+    All,
+    /// fmt, the size gate and the host tests: what to run on every save
+    Fast,
+    /// One scripted session with a guest
+    Session {
+        /// The session file
+        file: PathBuf,
+    },
+    /// The kernels of zCore/tests, one guest each
+    KernelTests,
+    /// Guests with broken parts
+    BadInput,
+    /// Boots into core-tests and compares the results with conformance/core-tests.txt
+    CoreTests,
+    /// Boots into microbenchmarks, counting guest instructions
+    Bench,
+    /// Compares a list of results with a ledger, in both directions
+    Ledger {
+        /// Lines `Suite.Case PASS|FAIL|SKIP`, as programs print them
+        results: PathBuf,
+        /// The ledger, such as conformance/core-tests.txt
+        ledger: PathBuf,
+    },
+    /// Fails for source files of more than 600 lines that scripts/size-allow.txt does not excuse
+    Sizes,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let place = match Place::find() {
+        Ok(place) => place,
+        Err(line) => {
+            eprintln!("harness: {line}");
+            return ExitCode::from(2);
+        }
+    };
+    let mut report = Report::new();
+    match arguments.verb {
+        Verb::All => step::everything(&place, &mut report),
+        Verb::Fast => step::fast(&place, &mut report),
+        Verb::Session { file } => step::session(&place, &file, &mut report),
+        Verb::KernelTests => step::kernel_tests(&place, &mut report),
+        Verb::BadInput => step::bad_input(&place, &mut report),
+        Verb::CoreTests => step::core_tests(&place, &mut report),
+        Verb::Bench => step::bench(&place, &mut report),
+        Verb::Ledger { results, ledger } => step::ledger(&results, &ledger, &mut report),
+        Verb::Sizes => step::sizes(&place, &mut report),
+    }
+    report.finish(&place)
+}

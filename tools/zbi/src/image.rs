@@ -408,7 +408,7 @@ mod tests {
             ]
         );
         assert!(image.items[1].is_compressed());
-        assert!(data.len() % ALIGNMENT == 0);
+        assert!(data.len().is_multiple_of(ALIGNMENT));
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod extract;
 mod list;
 mod verify;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::{Parser, Subcommand};
 
@@ -58,7 +58,7 @@ fn write(path: &Path, data: &[u8]) -> Result<(), String> {
 }
 
 /// Puts a file's name before a fault in it.
-fn in_file<'a, E: std::fmt::Display>(path: &'a PathBuf) -> impl Fn(E) -> String + 'a {
+fn in_file<'a, E: std::fmt::Display>(path: &'a Path) -> impl Fn(E) -> String + 'a {
     move |fault| format!("{}: {fault}", path.display())
 }
 

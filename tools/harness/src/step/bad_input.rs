@@ -1,0 +1,289 @@
+//! Broken parts: each guest must say one clear line that names the thing, and end as a person would expect.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use regex::Regex;
+use zbi_tool::bootfs;
+use zbi_tool::image::{Writer, FLAG_COMPRESSED};
+use zbi_tool::item_type::ItemType;
+
+use crate::guest::{Guest, Parts, END_LIMIT};
+use crate::place::Place;
+use crate::report::{Outcome, Report};
+use crate::step::make;
+
+/// The longest that a guest may take to say its line.
+const LIMIT: Duration = Duration::from_secs(30);
+/// What the shell shows when it waits for a command.
+const PROMPT: &str = r"(?m)^.*[>$] $";
+const SHELL: &str = "userboot=bin/shell";
+
+/// How the guest must go on after the line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum End {
+    /// The run ends by itself with exit code 1.
+    Fails,
+    /// The prompt comes, and `poweroff` ends the run with exit code 0.
+    CarriesOn,
+}
+
+struct Case {
+    name: &'static str,
+    parts: Parts,
+    /// The clear line; it names the thing.
+    line: &'static str,
+    end: End,
+}
+
+/// Builds the broken parts and boots each.
+pub(crate) fn run(place: &Place, report: &mut Report) {
+    if !make::parts(place, report) {
+        return report.add(
+            "bad input",
+            Outcome::Failed("the parts do not build".to_owned()),
+        );
+    }
+    report.check(
+        "bad input: a foreign path that leads nowhere",
+        foreign_path(place),
+    );
+    match cases(place) {
+        Ok(cases) => {
+            for case in cases {
+                let result = play(place, &case);
+                report.check(&format!("bad input: {}", case.name), result);
+            }
+        }
+        Err(what) => report.add("bad input", Outcome::Failed(what)),
+    }
+}
+
+fn cases(place: &Place) -> Result<Vec<Case>, String> {
+    let broken = Broken::new(place)?;
+    let own = |words: &str| Parts::own(place, words);
+    let fails = |name, parts, line| Case {
+        name,
+        parts,
+        line,
+        end: End::Fails,
+    };
+    let carries_on = |name, parts, line| Case {
+        name,
+        parts,
+        line,
+        end: End::CarriesOn,
+    };
+    let missing_program = "userboot=bin/no-such-program";
+    Ok(vec![
+        fails("no ZBI", own(SHELL).without("boot.zbi"), r"(?i)boot\.zbi"),
+        fails(
+            "no kernel",
+            own(SHELL).without("zcore.elf"),
+            r"(?i)zcore\.elf",
+        ),
+        fails("no vDSO", own(SHELL).without("vdso.so"), r"(?i)vdso\.so"),
+        fails(
+            "no userboot",
+            own(SHELL).without("userboot.so"),
+            r"(?i)userboot\.so",
+        ),
+        fails(
+            "no rboot.conf",
+            own(SHELL).without("rboot.conf"),
+            r"(?i)rboot\.conf",
+        ),
+        fails(
+            "a ZBI cut in half",
+            own(SHELL).zbi(broken.cut()?),
+            r"(?i)(boot\.zbi|zbi).*(short|cut|trunc|end|left|size|length)",
+        ),
+        fails(
+            "a ZBI of noise",
+            own(SHELL).zbi(broken.noise()?),
+            r"(?i)(boot\.zbi|zbi).*(not|magic|container|header)",
+        ),
+        fails(
+            "a ZBI with a wrong CRC",
+            own(SHELL).zbi(broken.wrong_crc()?),
+            r"(?i)crc",
+        ),
+        fails(
+            "a ZBI without BOOTFS",
+            own(SHELL).zbi(broken.no_bootfs()?),
+            r"(?i)bootfs",
+        ),
+        fails(
+            "a BOOTFS of unknown compression",
+            own(SHELL).zbi(broken.compression()?),
+            r"(?i)compress",
+        ),
+        fails(
+            "userboot= names nothing",
+            own(missing_program),
+            r"no-such-program",
+        ),
+        fails(
+            "userboot= names no ELF",
+            own("userboot=data/text").zbi(broken.with_text()?),
+            r"(?i)(data/text.*elf|elf.*data/text)",
+        ),
+        fails(
+            "a vDSO of noise",
+            own(SHELL).vdso(broken.noise()?),
+            r"(?i)vdso",
+        ),
+        fails(
+            "a vDSO that is another program",
+            own(SHELL).vdso(place.out().join("bin/hello")),
+            r"(?i)vdso",
+        ),
+        fails(
+            "a userboot of noise",
+            own(SHELL).userboot(broken.noise()?),
+            r"(?i)userboot",
+        ),
+        fails(
+            "a kernel of noise",
+            own(SHELL).kernel(broken.noise()?),
+            r"(?i)zcore\.elf|kernel",
+        ),
+        carries_on("64 MiB of memory", own(SHELL).memory_mib(64), PROMPT),
+        fails(
+            "too little memory",
+            own(SHELL).memory_mib(48),
+            r"(?i)memory",
+        ),
+        carries_on(
+            "an unknown word on the command line",
+            own("userboot=bin/shell frobnicate=7 xyzzy"),
+            PROMPT,
+        ),
+    ])
+}
+
+fn play(place: &Place, case: &Case) -> Result<(), String> {
+    let line = Regex::new(case.line).map_err(|e| e.to_string())?;
+    let mut guest = Guest::start(place, &format!("bad-input-{}", case.name), &case.parts)?;
+    guest.expect(&line, LIMIT)?;
+    if case.end == End::CarriesOn {
+        guest.send("poweroff")?;
+    }
+    let code = guest.end(END_LIMIT)?;
+    match (case.end, code) {
+        (End::Fails, 1) | (End::CarriesOn, 0) => Ok(()),
+        (_, code) => Err(format!(
+            "the line came, but the run ended with exit code {code}"
+        )),
+    }
+}
+
+/// `make run ZBI=...` with a path that leads nowhere: one line, exit code 2, no guest.
+fn foreign_path(place: &Place) -> Result<(), String> {
+    let make = std::env::var_os("MAKE").unwrap_or_else(|| "make".into());
+    let output = Command::new(make)
+        .current_dir(&place.root)
+        .args(["--no-print-directory", "run", "ZBI=/no/such/image.zbi"])
+        .env_remove("MAKEFLAGS")
+        .output()
+        .map_err(|e| format!("make: {e}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<_> = said.lines().collect();
+    match (output.status.code(), lines.as_slice()) {
+        (Some(2), [line]) if line.contains("ZBI=/no/such/image.zbi: no such file") => Ok(()),
+        (code, _) => Err(format!("exit code {code:?}: {}", said.trim())),
+    }
+}
+
+/// Makes broken images out of the project's own.
+struct Broken {
+    sound: Vec<u8>,
+    directory: PathBuf,
+}
+
+impl Broken {
+    fn new(place: &Place) -> Result<Self, String> {
+        let image = place.out().join("zcore.zbi");
+        let sound = std::fs::read(&image).map_err(|e| format!("{}: {e}", image.display()))?;
+        Ok(Self {
+            sound,
+            directory: place.logs().join("broken-parts"),
+        })
+    }
+
+    fn cut(&self) -> Result<PathBuf, String> {
+        self.keep("cut.zbi", &self.sound[..self.sound.len() / 2])
+    }
+
+    fn noise(&self) -> Result<PathBuf, String> {
+        let mut state = 7u32;
+        let mut noise = vec![0; 100_000];
+        for byte in &mut noise {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            *byte = state.to_le_bytes()[3];
+        }
+        self.keep("noise.bin", &noise)
+    }
+
+    /// One bit of the last file flipped; sizes and words stay as they were.
+    fn wrong_crc(&self) -> Result<PathBuf, String> {
+        let mut data = self.sound.clone();
+        if let Some(byte) = data.iter_mut().rev().find(|byte| **byte != 0) {
+            *byte ^= 0x10;
+        }
+        self.keep("wrong-crc.zbi", &data)
+    }
+
+    fn no_bootfs(&self) -> Result<PathBuf, String> {
+        self.image(
+            "no-bootfs.zbi",
+            ItemType::CMDLINE,
+            0,
+            0,
+            b"no.bootfs=here\0",
+        )
+    }
+
+    fn compression(&self) -> Result<PathBuf, String> {
+        let payload = b"XYZWthis is no frame of any kind";
+        self.image(
+            "compression.zbi",
+            ItemType::BOOTFS,
+            65_536,
+            FLAG_COMPRESSED,
+            payload,
+        )
+    }
+
+    fn with_text(&self) -> Result<PathBuf, String> {
+        let files = [("data/text", &b"a text is no program\n"[..])];
+        let plain = bootfs::build(files.into_iter()).map_err(|e| e.to_string())?;
+        let size = u32::try_from(plain.len()).map_err(|e| e.to_string())?;
+        self.image("text.zbi", ItemType::BOOTFS, size, 0, &plain)
+    }
+
+    fn image(
+        &self,
+        name: &str,
+        item: ItemType,
+        extra: u32,
+        flags: u32,
+        payload: &[u8],
+    ) -> Result<PathBuf, String> {
+        let mut writer = Writer::new();
+        writer
+            .push(item, extra, flags, payload)
+            .map_err(|e| e.to_string())?;
+        self.keep(name, &writer.finish().map_err(|e| e.to_string())?)
+    }
+
+    fn keep(&self, name: &str, data: &[u8]) -> Result<PathBuf, String> {
+        let path: PathBuf = Path::new(&self.directory).join(name);
+        let written =
+            std::fs::create_dir_all(&self.directory).and_then(|()| std::fs::write(&path, data));
+        written
+            .map(|()| path.clone())
+            .map_err(|e| format!("{}: {e}", path.display()))
+    }
+}

@@ -1,0 +1,55 @@
+//! core-tests: boots straight into them, takes their count, and compares them with `conformance/core-tests.txt`.
+
+use std::time::Duration;
+
+use regex::Regex;
+
+use crate::guest::{Guest, Parts};
+use crate::ledger;
+use crate::place::Place;
+use crate::report::{Outcome, Report};
+use crate::session::expect_end;
+use crate::step::no_surprises;
+use crate::text;
+
+const LIMIT: Duration = Duration::from_secs(300);
+const COMMAND_LINE: &str = "userboot=bin/core-tests userboot.shutdown";
+
+/// Boots, counts and compares.
+pub(crate) fn core_tests(place: &Place, report: &mut Report) {
+    let name = "core-tests";
+    let (console, ended) = match run(place) {
+        Ok(both) => both,
+        Err(what) => return report.add(name, Outcome::Failed(what)),
+    };
+    let Some(tally) = text::summary(&console) else {
+        return report.add(
+            name,
+            Outcome::Failed("no line 'N passed, M failed, K skipped'".to_owned()),
+        );
+    };
+    let run = ledger::from_output(&console);
+    let failed = |verdict: &ledger::Verdict| *verdict == ledger::Verdict::Fail;
+    let failures: Vec<_> = run
+        .iter()
+        .filter(|(_, v)| failed(v))
+        .map(|(case, _)| format!("{case} failed"))
+        .collect();
+    report.add_tally(name, tally, &failures);
+    report.check("core-tests end the guest well", ended);
+    let file = place.root.join("conformance/core-tests.txt");
+    let compared = std::fs::read_to_string(&file)
+        .map_err(|e| e.to_string())
+        .and_then(|text| ledger::parse(&text))
+        .map_err(|e| format!("{}: {e}", file.display()))
+        .and_then(|expected| no_surprises(&ledger::surprises(&run, &expected)));
+    report.check("core-tests agree with conformance/core-tests.txt", compared);
+}
+
+fn run(place: &Place) -> Result<(String, Result<(), String>), String> {
+    let done = Regex::new(r"\d+ passed, \d+ failed, \d+ skipped").map_err(|e| e.to_string())?;
+    let mut guest = Guest::start(place, "core-tests", &Parts::own(place, COMMAND_LINE))?;
+    guest.expect(&done, LIMIT)?;
+    let ended = expect_end(&mut guest, 0);
+    Ok((guest.console(), ended))
+}

@@ -1,0 +1,113 @@
+//! The steps of a test run, one file each; what needs a guest builds the parts first.
+
+mod bad_input;
+mod bench;
+mod conformance;
+mod core_tests;
+mod kernel_tests;
+mod make;
+mod sizes;
+
+use std::path::Path;
+
+use crate::ledger;
+use crate::place::Place;
+use crate::report::{Outcome, Report};
+use crate::session::Session;
+
+pub(crate) use bench::bench;
+pub(crate) use core_tests::core_tests;
+pub(crate) use kernel_tests::kernel_tests;
+pub(crate) use sizes::sizes;
+
+/// What `make test` runs. The cheap and telling steps come first.
+pub(crate) fn everything(place: &Place, report: &mut Report) {
+    fast(place, report);
+    make::check(place, "lint", report);
+    conformance::syscalls(place, report);
+    let parts = make::parts(place, report);
+    make::missing_backend(place, report);
+    if !parts {
+        for name in ["kernel tests", "shell session", "bad input", "core-tests"] {
+            report.add(
+                name,
+                Outcome::Failed("the parts do not build, so no guest can be started".to_owned()),
+            );
+        }
+        return;
+    }
+    kernel_tests(place, report);
+    all_sessions(place, report);
+    bad_input(place, report);
+    core_tests(place, report);
+}
+
+/// What is quick enough for every save.
+pub(crate) fn fast(place: &Place, report: &mut Report) {
+    make::check(place, "fmt-check", report);
+    sizes(place, report);
+    make::host_tests(place, report);
+}
+
+/// Guests with broken parts.
+pub(crate) fn bad_input(place: &Place, report: &mut Report) {
+    bad_input::run(place, report);
+}
+
+/// Plays one session file.
+pub(crate) fn session(place: &Place, file: &Path, report: &mut Report) {
+    let name = file.file_stem().map_or_else(
+        || "session".to_owned(),
+        |stem| stem.to_string_lossy().into_owned(),
+    );
+    let text = std::fs::read_to_string(file).map_err(|e| e.to_string());
+    match text.and_then(|text| Session::parse(&text)) {
+        Ok(session) => session.play(place, &name, report),
+        Err(what) => report.add(
+            &name,
+            Outcome::Failed(format!("{}: {what}", file.display())),
+        ),
+    }
+}
+
+/// Compares a list of results with a ledger.
+pub(crate) fn ledger(results: &Path, ledger_file: &Path, report: &mut Report) {
+    let read =
+        |path: &Path| std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()));
+    let compared = read(results).and_then(|results| {
+        let expected = ledger::parse(&read(ledger_file)?)
+            .map_err(|e| format!("{}: {e}", ledger_file.display()))?;
+        Ok(ledger::surprises(&ledger::from_output(&results), &expected))
+    });
+    report.check("ledger", compared.and_then(|lines| no_surprises(&lines)));
+}
+
+fn no_surprises(lines: &[String]) -> Result<(), String> {
+    match lines {
+        [] => Ok(()),
+        [only] => Err(only.clone()),
+        _ => Err(format!(
+            "{} surprises:\n     {}",
+            lines.len(),
+            lines.join("\n     ")
+        )),
+    }
+}
+
+fn all_sessions(place: &Place, report: &mut Report) {
+    let directory = place.root.join("tools/harness/sessions");
+    let mut files: Vec<_> = std::fs::read_dir(&directory)
+        .map(|entries| entries.filter_map(|e| e.ok().map(|e| e.path())).collect())
+        .unwrap_or_default();
+    files.retain(|file| file.extension().is_some_and(|e| e == "session"));
+    files.sort();
+    if files.is_empty() {
+        report.add(
+            "shell session",
+            Outcome::Failed(format!("no session files in {}", directory.display())),
+        );
+    }
+    for file in files {
+        session(place, &file, report);
+    }
+}
