@@ -34,7 +34,8 @@ UEFI      := --target x86_64-unknown-uefi $(BUILD_STD)
 
 KERNEL_RUSTFLAGS := -Clinker=ld.lld -Clinker-flavor=ld.lld -Crelocation-model=static -Ccode-model=kernel \
     -Cforce-frame-pointers=yes -Clink-arg=-T$(CURDIR)/zCore/linker.ld
-USER_RUSTFLAGS   := -Clinker=ld.lld -Clinker-flavor=ld.lld -Crelocation-model=pic -Clink-arg=-zmax-page-size=4096
+# The user programs are linked by scripts/build-vdso, -userboot and -programs; these flags are for checking them.
+USER_RUSTFLAGS   := -Crelocation-model=pic
 UEFI_RUSTFLAGS   := -Clinker=lld-link -Clinker-flavor=lld-link
 
 KERNEL_CARGO := RUSTFLAGS="$(KERNEL_RUSTFLAGS)" $(CARGO)
@@ -46,13 +47,13 @@ IN_USER      := $(BARE) --target-dir $(TARGET)/user
 IN_UEFI      := $(UEFI) --target-dir $(TARGET)/uefi
 IN_HOST      := --target-dir $(TARGET)/host
 
-KERNEL_CRATES := zCore zircon-loader zircon-syscall zircon-object kernel-hal kernel-hal-bare executor
+KERNEL_CRATES := zcore zircon-loader zircon-syscall zircon-object kernel-hal kernel-hal-bare executor
 PROGRAMS      := shell hello demo core-tests microbenchmarks
 USER_CRATES   := vdso userboot libzx $(PROGRAMS)
-TOOL_CRATES   := zbi-tool image-tool harness
+TOOL_CRATES   := zbi-tool image-tool abi-docs harness
 # Crates whose tests run on a host.
 HOST_CRATES   := zx-abi boot-info executor kernel-hal kernel-hal-hosted zircon-object zircon-syscall zircon-loader \
-    $(TOOL_CRATES)
+    rboot vdso libzx userboot shell core-tests $(TOOL_CRATES)
 
 # The sources of a set of directories; directories themselves are in the list because a file may vanish.
 sources = Cargo.toml Cargo.lock scripts/cargo $(TOOLCHAIN) $(shell find $(1) -type d -o -name '*.rs' -o -name '*.toml' \
@@ -65,7 +66,8 @@ TOOL_DIRS   := tools zx-abi boot-info
 
 .DELETE_ON_ERROR:
 .PHONY: help run test core-tests bench image debug doc fmt lint clean hal-missing \
-    setup kernel user loader tools esp host-tests fmt-check doc-check
+    setup kernel user loader tools esp default-image host-tests fmt-check kernel-test-kernels conformance conformance-check \
+    link-without-backend
 
 help: ## this list
 	@echo 'make <verb> [VARIABLE=value ...]'
@@ -85,9 +87,9 @@ setup: ## check the tools, install what is missing, choose the toolchain
 # --- Parts ----------------------------------------------------------------------------------------------------------
 KERNEL := $(OUT)/zcore.elf
 $(KERNEL): $(call sources,$(KERNEL_DIRS)) Makefile
-	$(KERNEL_CARGO) build -p zCore $(PROFILE) $(IN_KERNEL)
+	$(KERNEL_CARGO) build -p zcore --bin zcore $(PROFILE) $(IN_KERNEL)
 	@mkdir -p $(OUT)
-	@cp $(TARGET)/kernel/x86_64-unknown-none/$(MODE)/zCore $@
+	@cp $(TARGET)/kernel/x86_64-unknown-none/$(MODE)/zcore $@
 kernel: $(KERNEL)
 
 LOADER := $(OUT)/rboot.efi
@@ -99,15 +101,15 @@ loader: $(LOADER)
 
 OWN_VDSO     := $(OUT)/libzircon.so
 OWN_USERBOOT := $(OUT)/userboot.so
-USER_BINARIES := $(PROGRAMS:%=$(OUT)/bin/%)
 USER_STAMP   := $(OUT)/user.stamp
-$(USER_STAMP): $(call sources,$(USER_DIRS)) Makefile
-	$(USER_CARGO) build $(USER_CRATES:%=-p %) $(PROFILE) $(IN_USER)
-	@mkdir -p $(OUT)/bin
-	@cd $(TARGET)/user/x86_64-unknown-none/$(MODE) && cp vdso $(OWN_VDSO) && cp userboot $(OWN_USERBOOT) && \
-	    cp $(PROGRAMS) $(OUT)/bin/
+BUILD_USER   := CARGO_TARGET_DIR=$(TARGET)/user
+$(OWN_VDSO): $(call sources,user/vdso zx-abi) scripts/build-vdso
+	$(BUILD_USER) scripts/build-vdso $@
+$(OWN_USERBOOT): $(OWN_VDSO) $(call sources,$(USER_DIRS)) scripts/build-userboot
+	$(BUILD_USER) scripts/build-userboot $@
+$(USER_STAMP): $(OWN_VDSO) $(OWN_USERBOOT) $(call sources,$(USER_DIRS)) scripts/build-programs
+	$(BUILD_USER) scripts/build-programs $(OUT)/bin $(PROGRAMS)
 	@touch $@
-$(OWN_VDSO) $(OWN_USERBOOT) $(USER_BINARIES): $(USER_STAMP) ;
 user: $(USER_STAMP)
 
 HARNESS  := $(TARGET)/host/tools/harness
@@ -121,6 +123,7 @@ $(HARNESS) $(ZBI_TOOL) $(IMAGER): $(TOOLS_STAMP) ;
 tools: $(TOOLS_STAMP)
 
 OWN_ZBI := $(OUT)/zcore.zbi
+default-image: $(OWN_ZBI)
 $(OWN_ZBI): $(USER_STAMP) $(TOOLS_STAMP)
 	@$(ZBI_TOOL) create --quiet --output $@ $(PROGRAMS:%=bin/%=$(OUT)/bin/%)
 
@@ -174,7 +177,7 @@ fmt-check: $(TOOLCHAIN)
 
 lint: $(TOOLCHAIN) ## clippy over every crate, warnings are errors
 	$(HOST_CARGO) clippy $(HOST_CRATES:%=-p %) --all-targets $(IN_HOST) -- -D warnings
-	$(KERNEL_CARGO) clippy -p zCore -p kernel-hal-bare --release $(IN_KERNEL) -- -D warnings
+	$(KERNEL_CARGO) clippy -p zcore -p kernel-hal-bare --release $(IN_KERNEL) -- -D warnings
 	$(USER_CARGO) clippy $(USER_CRATES:%=-p %) --release $(IN_USER) -- -D warnings
 	$(UEFI_CARGO) clippy -p rboot --release $(IN_UEFI) -- -D warnings
 
@@ -183,8 +186,28 @@ doc: $(TOOLCHAIN) ## the API pages of every crate, in target/doc
 	    $(KERNEL_CRATES:%=-p %) zx-abi boot-info --target-dir $(TARGET)/host
 	@rm -rf $(TARGET)/doc && cp -r $(TARGET)/host/doc $(TARGET)/doc
 
+# One kernel per file of zCore/tests.
+KERNEL_TESTS := $(patsubst zCore/tests/%.rs,%,$(wildcard zCore/tests/*.rs))
+kernel-test-kernels: $(TOOLCHAIN)
+	@rm -rf $(OUT)/kernel-tests && mkdir -p $(OUT)/kernel-tests
+	@for test in $(KERNEL_TESTS); do \
+	    $(KERNEL_CARGO) rustc -p zcore --test $$test $(PROFILE) $(IN_KERNEL) --message-format=json-render-diagnostics \
+	        >$(OUT)/kernel-tests.json || exit 1; \
+	    sed -n 's|.*"executable":"\([^"]*\)".*|\1|p' $(OUT)/kernel-tests.json | tail -1 | \
+	        xargs -I{} cp {} $(OUT)/kernel-tests/$$test.elf || exit 1; \
+	done
+
+ABI_DOCS := $(TARGET)/host/tools/abi-docs
+conformance-check: $(TOOLS_STAMP)
+	@$(ABI_DOCS) --root $(CURDIR) --check
+conformance: $(TOOLS_STAMP) ## write docs/syscalls.md, conformance/syscalls.txt and the README's table anew
+	@$(ABI_DOCS) --root $(CURDIR) --write --readme
+
+link-without-backend: $(TOOLCHAIN)
+	@RUSTFLAGS="$(KERNEL_RUSTFLAGS)" scripts/link-without-backend $(BARE)
+
 hal-missing: $(TOOLCHAIN) ## after a failed link: which HAL functions no backend defines
-	@scripts/hal-missing '$(KERNEL_RUSTFLAGS)' $(PROFILE) $(IN_KERNEL)
+	@RUSTFLAGS="$(KERNEL_RUSTFLAGS)" scripts/hal-missing -p zcore --bin zcore $(PROFILE) $(IN_KERNEL)
 
 clean: ## remove everything that was built
 	rm -rf $(TARGET)

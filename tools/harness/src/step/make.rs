@@ -57,19 +57,6 @@ pub(crate) fn host_tests(place: &Place, report: &mut Report) {
     }
 }
 
-/// A kernel with one HAL function left out must not link, and the message must name the cause.
-pub(crate) fn missing_backend(place: &Place, report: &mut Report) {
-    let name = "a kernel without one HAL function does not link";
-    let result = run(place, "link-without-hal-function").and_then(|finished| {
-        if finished.code == Some(0) {
-            Ok(())
-        } else {
-            well(place, "link-without-hal-function", &finished)
-        }
-    });
-    report.check(name, result);
-}
-
 fn run(place: &Place, target: &str) -> Result<Finished, String> {
     let make = std::env::var_os("MAKE").unwrap_or_else(|| "make".into());
     let mut command = Command::new(make);

@@ -26,7 +26,7 @@ pub(crate) fn everything(place: &Place, report: &mut Report) {
     make::check(place, "lint", report);
     conformance::syscalls(place, report);
     let parts = make::parts(place, report);
-    make::missing_backend(place, report);
+    make::check(place, "link-without-backend", report);
     if !parts {
         for name in ["kernel tests", "shell session", "bad input", "core-tests"] {
             report.add(
