@@ -241,7 +241,7 @@ mod tests {
         let mut directory = Vec::new();
         for &(name, data_off, data_len) in entries {
             let entry = BootfsDirent {
-                name_len: name.len() as u32,
+                name_len: u32::try_from(name.len()).unwrap(),
                 data_len,
                 data_off,
             };
@@ -251,7 +251,7 @@ mod tests {
         }
         let header = BootfsHeader {
             magic: BOOTFS_MAGIC,
-            dirsize: directory.len() as u32,
+            dirsize: u32::try_from(directory.len()).unwrap(),
             ..Default::default()
         };
         let mut image = Vec::from(header.as_bytes());

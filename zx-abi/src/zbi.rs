@@ -357,7 +357,8 @@ mod tests {
             body.extend_from_slice(payload);
             body.resize(body.len().next_multiple_of(ZBI_ALIGN), 0);
         }
-        let mut image = Vec::from(ZbiHeader::container(body.len() as u32).as_bytes());
+        let length = u32::try_from(body.len()).unwrap();
+        let mut image = Vec::from(ZbiHeader::container(length).as_bytes());
         image.extend_from_slice(&body);
         image
     }

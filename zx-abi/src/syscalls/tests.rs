@@ -43,12 +43,12 @@ fn kinds_add_up_in_the_home_abi() {
 
 #[test]
 fn names_are_unique_and_lead_back_to_their_entry() {
-    for (index, &id) in SyscallId::ALL.iter().enumerate() {
+    for (index, &id) in (0u16..).zip(SyscallId::ALL) {
         assert_eq!(SyscallId::from_name(id.info().name), Some(id));
-        assert_eq!(SyscallId::try_from(index as u16), Ok(id));
+        assert_eq!(SyscallId::try_from(index), Ok(id));
     }
     assert_eq!(SyscallId::from_name("no_such_call"), None);
-    assert!(SyscallId::try_from(SyscallId::COUNT as u16).is_err());
+    assert!(SyscallId::try_from(198).is_err());
 }
 
 #[test]
