@@ -9,7 +9,7 @@ use zx_abi::ZxError;
 
 fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-changed=src/functions.s");
+    println!("cargo:rerun-if-changed=src/functions.S");
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     fs::write(out.join("stubs.s"), stubs())?;
     fs::write(out.join("functions.s"), functions()?)?;
@@ -20,7 +20,7 @@ fn main() -> io::Result<()> {
 fn stubs() -> String {
     let mut asm = String::new();
     for call in TABLE {
-        // syscall_test_wrapper is in functions.s: the wrapping is what it tests.
+        // syscall_test_wrapper is in functions.S: the wrapping is what it tests.
         let public =
             matches!(call.kind, Kind::Kernel | Kind::Test) && call.name != "syscall_test_wrapper";
         if let (true, true, Some(number)) =
@@ -87,10 +87,10 @@ fn push_end(asm: &mut String, name: &str) {
     );
 }
 
-/// `src/functions.s` with its three directives expanded:
+/// `src/functions.S` with its three directives expanded:
 /// `.BEGIN name`, `.END name`, `.SYSCALL call caller`.
 fn functions() -> io::Result<String> {
-    let source = fs::read_to_string(Path::new("src/functions.s"))?;
+    let source = fs::read_to_string(Path::new("src/functions.S"))?;
     let mut asm = String::new();
     for line in source.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();

@@ -1,7 +1,7 @@
 //! The vDSO, libzircon.so: the only place a program may execute `syscall`.
 //!
 //! Syscall numbers are private to this image; programs find calls by symbol. `build.rs` writes one stub per public
-//! call of the home ABI from the table in zx-abi; `functions.s` holds what runs in user mode or makes several
+//! call of the home ABI from the table in zx-abi; `functions.S` holds what runs in user mode or makes several
 //! syscalls; [`names`] is the rest. `scripts/build-vdso` links all of it into an image with a read-only and an
 //! executable segment, whole pages, no relocations (`vdso.ld` and the script check that).
 //!
