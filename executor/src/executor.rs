@@ -63,6 +63,12 @@ impl Executor {
         }
     }
 
+    /// Whether a task waits for its turn: a hint for a task that asks itself whether to give way.
+    #[inline]
+    pub fn has_ready(&self) -> bool {
+        self.queue.has_ready()
+    }
+
     /// Polls until no task is ready.
     pub fn run_until_idle(&self) {
         while self.run_one() == Turn::Ran {}

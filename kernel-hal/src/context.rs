@@ -4,7 +4,7 @@ use crate::addr::VirtAddr;
 use crate::hal::hal_fn;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-pub use zx_abi::GeneralRegs;
+pub use zx_abi::thread_state::GeneralRegs;
 
 /// All registers of one user thread. General registers are plain memory while the kernel runs; FPU, SSE and AVX state and the
 /// FS and GS bases stay in the CPU until another user thread takes it, see [`flush`].
@@ -107,6 +107,10 @@ hal_fn! {
     /// The memory was changed (registers, vector state, FS/GS bases): the next [`run`] loads everything from it. Call
     /// [`flush`] first when only part is changed.
     pub fn invalidate as hal_context_invalidate(context: &mut UserContext);
+    /// Sets the FS base of the thread whose registers this CPU holds: the one that is making a syscall. A user address.
+    pub fn set_fs_base as hal_context_set_fs_base(base: VirtAddr);
+    /// Sets the GS base of that thread.
+    pub fn set_gs_base as hal_context_set_gs_base(base: VirtAddr);
     /// This area goes away: no CPU may write to it any more.
     pub fn vector_forget as hal_vector_forget(state: &VectorState);
 }

@@ -12,7 +12,7 @@
 //! - Start reading at [`context`] (how user code runs), then [`frame`], [`paging`] and [`user`].
 #![no_std]
 #![feature(linkage)]
-#![feature(allocator_api)]
+
 
 extern crate alloc;
 

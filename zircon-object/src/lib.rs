@@ -19,6 +19,7 @@ pub mod alloc_try;
 pub mod diag;
 pub mod ipc;
 pub mod object;
+pub mod runtime;
 pub mod dev;
 pub mod signal;
 pub mod task;

@@ -1,0 +1,134 @@
+//! The life of a user thread, as one future: enter user mode, serve what brought it back, again.
+
+use crate::exception;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::future::poll_fn;
+use core::task::Poll;
+use kernel_hal::context::{self, EnteredBy, Trap, UserContext};
+use kernel_hal::user::Access;
+use zircon_object::alloc_try::try_box;
+use zircon_object::runtime::{self, EXECUTOR};
+use zircon_object::task::thread::{Attention, Last, Suspended};
+use zircon_object::task::Thread;
+use zircon_syscall::{Caller, Entered, VdsoAbi};
+use zx_abi::{Status, ZxError, ZxResult};
+
+/// What all threads need to know of the vDSO; set once, before the first thread starts.
+static ABI: spin::Once<VdsoAbi> = spin::Once::new();
+
+/// Says which numbers mean which calls, and makes started threads run here.
+pub(crate) fn init(abi: VdsoAbi) {
+    ABI.call_once(|| abi);
+    runtime::set_thread_runner(spawn);
+}
+
+fn spawn(thread: Arc<Thread>, context: UserContext) -> ZxResult {
+    let context = try_box(context)?;
+    let abi = ABI.get().ok_or(ZxError::BadState)?;
+    EXECUTOR.spawn(live(thread, context, abi)).map(drop).map_err(|_| ZxError::NoMemory)
+}
+
+async fn live(thread: Arc<Thread>, context: Box<UserContext>, abi: &'static VdsoAbi) {
+    poll_fn(|cx| {
+        thread.set_waker(cx.waker());
+        Poll::Ready(())
+    })
+    .await;
+    thread.enter_cpu();
+    run(&thread, context, abi).await;
+    let process = thread.process().clone();
+    if thread.ended() == Last::Yes {
+        drop(thread);
+        process.teardown().await;
+    }
+}
+
+/// Runs user code until the thread is to die.
+async fn run(thread: &Arc<Thread>, mut context: Box<UserContext>, abi: &'static VdsoAbi) {
+    let caller = Caller::new(thread);
+    loop {
+        match thread.attention() {
+            Attention::None => {}
+            Attention::Suspend => {
+                context = suspended(thread, context).await;
+                continue;
+            }
+            Attention::Kill => return,
+        }
+        if EXECUTOR.has_ready() {
+            runtime::arm_slice(used_ns(thread));
+        }
+        match context::run(&mut context) {
+            Trap::Syscall => serve(&caller, &mut context, abi).await,
+            Trap::Interrupt => {
+                runtime::serve_timers();
+                if EXECUTOR.has_ready() && used_ns(thread) >= runtime::SLICE_NS {
+                    thread.yield_now().await;
+                }
+            }
+            Trap::PageFault { addr, code } => {
+                if thread.process().space().fault(addr, access_of(code)).is_err() {
+                    exception::raise(thread, &mut context, exception::Cause::PageFault { addr, code }).await;
+                }
+            }
+            Trap::Exception { vector, code } => {
+                exception::raise(thread, &mut context, exception::Cause::Hardware { vector, code }).await;
+            }
+        }
+    }
+}
+
+/// Serves one syscall; the common ones complete without a suspension point.
+#[inline(always)]
+async fn serve(caller: &Caller<'_>, context: &mut UserContext, abi: &VdsoAbi) {
+    let value = match zircon_syscall::enter(caller, abi, &context.regs) {
+        Entered::Done(value) => value,
+        Entered::Blocking(id) => zircon_syscall::complete(caller, id, &context.regs).await,
+        Entered::Bad => {
+            exception::raise(caller.thread(), context, exception::Cause::BadSyscall).await;
+            i64::from(Status::from(ZxError::BadSyscall).0) as u64
+        }
+    };
+    context.regs.rax = value;
+    if caller.take_policy_exception() {
+        exception::raise(caller.thread(), context, exception::Cause::Policy).await;
+    }
+}
+
+/// Stops until the last suspension is taken back or the thread is killed. Its registers can be read and written meanwhile.
+async fn suspended(thread: &Arc<Thread>, mut context: Box<UserContext>) -> Box<UserContext> {
+    context::flush(&mut context);
+    thread.show_suspended(Suspended::Yes);
+    thread.park(context);
+    thread.leave_cpu();
+    let context = poll_fn(|_| match thread.attention() {
+        Attention::Suspend => Poll::Pending,
+        Attention::None | Attention::Kill => thread.unpark().map_or(Poll::Pending, Poll::Ready),
+    });
+    let mut context = context.await;
+    context::invalidate(&mut context);
+    context.entered_by = EnteredBy::Nothing;
+    thread.show_suspended(Suspended::No);
+    thread.enter_cpu();
+    context
+}
+
+fn used_ns(thread: &Thread) -> i64 {
+    let ratio = kernel_hal::time::tick_ratio();
+    let ns = i128::from(thread.ticks_on_cpu()) * i128::from(ratio.numerator) / i128::from(ratio.denominator);
+    i64::try_from(ns).unwrap_or(i64::MAX)
+}
+
+/// What the program tried, from the page-fault error code (SDM volume 3, 4.7).
+const fn access_of(code: u64) -> Access {
+    const WRITE: u64 = 1 << 1;
+    const FETCH: u64 = 1 << 4;
+    if code & FETCH != 0 {
+        Access::Execute
+    } else if code & WRITE != 0 {
+        Access::Write
+    } else {
+        Access::Read
+    }
+}

@@ -1,0 +1,286 @@
+//! Jobs: the tree of who may create, watch and kill whom.
+//!
+//! A job is referred to by its handles, its child jobs and its processes; it refers to them weakly, so a childless job whose
+//! last handle closes goes away and leaves its parent's list.
+
+use super::job_policy::JobPolicy;
+use super::{retcode, Process};
+use crate::alloc_try::try_arc_cyclic;
+use crate::object::{KernelObject, Koid, Name, ObjectBase, TypedObject};
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering};
+use kernel_hal::sync::Mutex;
+use zx_abi::limits::JOB_MAX_HEIGHT;
+use zx_abi::{ObjectType, Signals, ZxError, ZxResult};
+
+/// A group of processes and further jobs.
+pub struct Job {
+    base: ObjectBase,
+    name: Name,
+    this: Weak<Self>,
+    parent: Option<Arc<Self>>,
+    height: u32,
+    kill_on_oom: AtomicBool,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    policy: JobPolicy,
+    jobs: Vec<(Koid, Weak<Job>)>,
+    processes: Vec<(Koid, Weak<Process>)>,
+    killed: Option<i64>,
+}
+
+impl Job {
+    /// The root of all jobs.
+    ///
+    /// # Errors
+    /// - `NoMemory`: the kernel heap is exhausted.
+    pub fn new_root() -> ZxResult<Arc<Self>> {
+        Self::make(None, JOB_MAX_HEIGHT, JobPolicy::default())
+    }
+
+    /// A child job with this job's policy.
+    ///
+    /// # Errors
+    /// - `OutOfRange`: the tree would become too high.
+    /// - `BadState`: this job was killed.
+    /// - `NoMemory`: the kernel heap is exhausted.
+    pub fn create_child(self: &Arc<Self>) -> ZxResult<Arc<Self>> {
+        if self.height == 0 {
+            return Err(ZxError::OutOfRange);
+        }
+        let policy = self.inner.lock().policy;
+        let child = Self::make(Some(self.clone()), self.height - 1, policy)?;
+        {
+            let mut inner = self.inner.lock();
+            if inner.killed.is_some() {
+                return Err(ZxError::BadState);
+            }
+            insert_sorted(&mut inner.jobs, child.base.koid(), Arc::downgrade(&child))?;
+        }
+        self.base.signals().change(Signals::JOB_NO_JOBS, Signals::empty()).wake();
+        Ok(child)
+    }
+
+    fn make(parent: Option<Arc<Self>>, height: u32, policy: JobPolicy) -> ZxResult<Arc<Self>> {
+        try_arc_cyclic(|this| Self {
+            base: ObjectBase::new(Signals::JOB_NO_JOBS | Signals::JOB_NO_PROCESSES),
+            name: Name::default(),
+            this: this.clone(),
+            parent,
+            height,
+            kill_on_oom: AtomicBool::new(false),
+            inner: Mutex::new(Inner { policy, jobs: Vec::new(), processes: Vec::new(), killed: None }),
+        })
+    }
+
+    /// The job above.
+    pub fn parent(&self) -> Option<&Arc<Self>> {
+        self.parent.as_ref()
+    }
+
+    /// The policy that a process created now would get.
+    pub fn policy(&self) -> JobPolicy {
+        self.inner.lock().policy
+    }
+
+    /// Changes the policy by `change`.
+    ///
+    /// # Errors
+    /// - `BadState`: the job has children.
+    /// - what `change` says.
+    pub fn set_policy(&self, change: impl FnOnce(&JobPolicy) -> ZxResult<JobPolicy>) -> ZxResult {
+        let mut inner = self.inner.lock();
+        if !inner.jobs.is_empty() || !inner.processes.is_empty() {
+            return Err(ZxError::BadState);
+        }
+        inner.policy = change(&inner.policy)?;
+        Ok(())
+    }
+
+    /// ZX_PROP_JOB_KILL_ON_OOM.
+    pub fn set_kill_on_oom(&self, kill: KillOnOom) {
+        self.kill_on_oom.store(kill == KillOnOom::Yes, Ordering::Relaxed);
+    }
+    /// ZX_PROP_JOB_KILL_ON_OOM.
+    pub fn kill_on_oom(&self) -> KillOnOom {
+        if self.kill_on_oom.load(Ordering::Relaxed) {
+            KillOnOom::Yes
+        } else {
+            KillOnOom::No
+        }
+    }
+
+    /// Takes a new process in.
+    ///
+    /// # Errors
+    /// - `BadState`: the job was killed.
+    /// - `NoMemory`: the kernel heap is exhausted.
+    pub(super) fn add_process(&self, process: &Arc<Process>) -> ZxResult {
+        {
+            let mut inner = self.inner.lock();
+            if inner.killed.is_some() {
+                return Err(ZxError::BadState);
+            }
+            insert_sorted(&mut inner.processes, process.base().koid(), Arc::downgrade(process))?;
+        }
+        self.base.signals().change(Signals::JOB_NO_PROCESSES, Signals::empty()).wake();
+        Ok(())
+    }
+
+    /// A process has ended.
+    pub(super) fn remove_process(&self, koid: Koid) {
+        let empty = {
+            let mut inner = self.inner.lock();
+            inner.processes.retain(|(each, _)| *each != koid);
+            inner.processes.is_empty()
+        };
+        if empty {
+            self.base.signals().change(Signals::empty(), Signals::JOB_NO_PROCESSES).wake();
+        }
+        self.finish_if_killed_and_empty();
+    }
+
+    fn remove_child(&self, koid: Koid) {
+        let empty = {
+            let mut inner = self.inner.lock();
+            inner.jobs.retain(|(each, _)| *each != koid);
+            inner.jobs.is_empty()
+        };
+        if empty {
+            self.base.signals().change(Signals::empty(), Signals::JOB_NO_JOBS).wake();
+        }
+        self.finish_if_killed_and_empty();
+    }
+
+    /// Kills everything below and refuses children for ever. Jobs end bottom-up: a job shows TERMINATED, and leaves its
+    /// parent's list, when all below it have.
+    pub fn kill(&self) {
+        self.kill_with(retcode::SYSCALL_KILL);
+    }
+
+    pub(super) fn kill_with(&self, code: i64) {
+        let (jobs, processes) = {
+            let mut inner = self.inner.lock();
+            if inner.killed.is_some() {
+                return;
+            }
+            inner.killed = Some(code);
+            (self.upgraded(&inner.jobs), self.upgraded(&inner.processes))
+        };
+        for job in jobs {
+            job.kill_with(code);
+        }
+        for process in processes {
+            process.exit(code);
+        }
+        self.finish_if_killed_and_empty();
+    }
+
+    fn upgraded<T>(&self, list: &[(Koid, Weak<T>)]) -> Vec<Arc<T>> {
+        list.iter().filter_map(|(_, weak)| weak.upgrade()).collect()
+    }
+
+    fn finish_if_killed_and_empty(&self) {
+        let ended = {
+            let inner = self.inner.lock();
+            inner.killed.is_some() && inner.jobs.is_empty() && inner.processes.is_empty()
+        };
+        if ended && !self.base.signals().get().contains(Signals::TASK_TERMINATED) {
+            self.base.signals().change(Signals::empty(), Signals::TASK_TERMINATED).wake();
+            if let Some(parent) = &self.parent {
+                parent.remove_child(self.base.koid());
+            }
+        }
+    }
+
+    /// The return code and whether it has ended, for ZX_INFO_JOB.
+    pub fn ended_with(&self) -> Option<i64> {
+        self.inner.lock().killed
+    }
+
+    /// CPU time of the processes that live in it and below, ns.
+    pub fn runtime_ns(&self) -> i64 {
+        let (jobs, processes) = {
+            let inner = self.inner.lock();
+            (self.upgraded(&inner.jobs), self.upgraded(&inner.processes))
+        };
+        let below: i64 = jobs.iter().map(|job| job.runtime_ns()).sum();
+        below + processes.iter().map(|process| process.runtime_ns()).sum::<i64>()
+    }
+
+    /// Koids of the direct child jobs, oldest first.
+    pub fn child_koids(&self) -> Vec<Koid> {
+        self.inner.lock().jobs.iter().map(|(koid, _)| *koid).collect()
+    }
+
+    /// Koids of the direct processes, oldest first.
+    pub fn process_koids(&self) -> Vec<Koid> {
+        self.inner.lock().processes.iter().map(|(koid, _)| *koid).collect()
+    }
+
+    /// A direct child job.
+    pub fn child(&self, koid: Koid) -> Option<Arc<Self>> {
+        find(&self.inner.lock().jobs, koid)
+    }
+
+    /// A direct process.
+    pub fn process(&self, koid: Koid) -> Option<Arc<Process>> {
+        find(&self.inner.lock().processes, koid)
+    }
+
+    /// A strong reference to itself.
+    pub fn this(&self) -> Option<Arc<Self>> {
+        self.this.upgrade()
+    }
+}
+
+fn insert_sorted<T>(list: &mut Vec<(Koid, Weak<T>)>, koid: Koid, child: Weak<T>) -> ZxResult {
+    list.try_reserve(1).map_err(|_| ZxError::NoMemory)?;
+    let at = list.partition_point(|(each, _)| *each < koid);
+    list.insert(at, (koid, child));
+    Ok(())
+}
+
+fn find<T>(list: &[(Koid, Weak<T>)], koid: Koid) -> Option<Arc<T>> {
+    let index = list.binary_search_by_key(&koid, |(each, _)| *each).ok()?;
+    list[index].1.upgrade()
+}
+
+/// Whether the job is killed when memory runs out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KillOnOom {
+    /// It is.
+    Yes,
+    /// It is not.
+    No,
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        if let Some(parent) = &self.parent {
+            parent.remove_child(self.base.koid());
+        }
+    }
+}
+
+impl KernelObject for Job {
+    fn base(&self) -> &ObjectBase {
+        &self.base
+    }
+    fn object_type(&self) -> ObjectType {
+        ObjectType::Job
+    }
+    fn related_koid(&self) -> Koid {
+        self.parent.as_ref().map_or(Koid::NONE, |parent| parent.base.koid())
+    }
+    fn name(&self) -> Option<&Name> {
+        Some(&self.name)
+    }
+}
+
+impl TypedObject for Job {
+    const TYPE: ObjectType = ObjectType::Job;
+}

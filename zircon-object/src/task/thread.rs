@@ -1,0 +1,333 @@
+//! Threads: the object that programs hold; the future that runs one is in `zircon-loader`.
+//!
+//! The future owns the registers while the thread runs. When it stops (suspension, an exception) it puts them into
+//! [`Thread::park`], where `thread_read_state` and `thread_write_state` find them, and takes them back to go on.
+
+use super::thread_state::{state, BlockedOn, Phase};
+use super::Process;
+use crate::alloc_try::try_arc;
+use crate::object::{KernelObject, Koid, Name, ObjectBase, TypedObject};
+use crate::runtime;
+use alloc::boxed::Box;
+use alloc::sync::{Arc, Weak};
+use core::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use core::task::Waker;
+use executor::TimerSlot;
+use kernel_hal::context::UserContext;
+use kernel_hal::sync::Mutex;
+use zx_abi::{ObjectType, Signals, ZxError, ZxResult};
+
+/// A thread of a process.
+pub struct Thread {
+    base: ObjectBase,
+    name: Name,
+    this: Weak<Self>,
+    process: Arc<Process>,
+    timer: TimerSlot,
+    attention: AtomicU32,
+    blocked: AtomicU32,
+    runtime_ticks: AtomicI64,
+    clock_start: AtomicI64,
+    on_cpu: AtomicBool,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    phase: Phase,
+    suspends: u32,
+    waker: Option<Waker>,
+    parked: Option<Box<UserContext>>,
+}
+
+/// What a thread has to do before it may run user code or sleep.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Attention {
+    /// Nothing.
+    None,
+    /// Stop until resumed.
+    Suspend,
+    /// Die; wins over suspension.
+    Kill,
+}
+
+const SUSPEND: u32 = 1;
+const KILL: u32 = 2;
+
+impl Thread {
+    /// A thread of `process` that has not started. It is not in the process's list yet.
+    ///
+    /// # Errors
+    /// - `NoMemory`: the kernel heap is exhausted.
+    pub fn new(process: Arc<Process>, name: &[u8]) -> ZxResult<Arc<Self>> {
+        let timer = runtime::TIMERS.register().map_err(|_| ZxError::NoMemory)?;
+        let name = Name::new(name);
+        crate::alloc_try::try_arc_cyclic(|this| Self {
+            base: ObjectBase::new(Signals::empty()),
+            name,
+            this: this.clone(),
+            process,
+            timer,
+            attention: AtomicU32::new(0),
+            blocked: AtomicU32::new(0),
+            runtime_ticks: AtomicI64::new(0),
+            clock_start: AtomicI64::new(0),
+            on_cpu: AtomicBool::new(false),
+            inner: Mutex::new(Inner { phase: Phase::New, suspends: 0, waker: None, parked: None }),
+        })
+    }
+
+    /// The process that it belongs to.
+    pub fn process(&self) -> &Arc<Process> {
+        &self.process
+    }
+
+    /// The timer for this thread's waits; one is enough because it waits for one thing at a time.
+    pub(crate) fn timer(&self) -> &TimerSlot {
+        &self.timer
+    }
+
+    /// Starts the thread with these registers.
+    ///
+    /// # Errors
+    /// - `BadState`: it was started before, or the process does not run.
+    /// - `NoMemory`: no memory for its registers or its future.
+    pub fn start(&self, entry: usize, stack: usize, arg1: usize, arg2: usize) -> ZxResult {
+        let context = UserContext::new(entry, stack, arg1, arg2).ok_or(ZxError::NoMemory)?;
+        let this = self.this.upgrade().ok_or(ZxError::BadState)?;
+        let suspended = {
+            let mut inner = self.inner.lock();
+            if inner.phase != Phase::New {
+                return Err(ZxError::BadState);
+            }
+            inner.phase = Phase::Running;
+            inner.suspends > 0
+        };
+        let started = self.process.add_thread(this.clone()).and_then(|()| runtime::spawn_thread(this, context));
+        if let Err(error) = started {
+            self.process.forget_thread(self);
+            self.inner.lock().phase = Phase::New;
+            return Err(error);
+        }
+        if !suspended {
+            self.base.signals().change(Signals::empty(), Signals::THREAD_RUNNING).wake();
+        }
+        Ok(())
+    }
+
+    /// Makes the thread die: it unwinds from whatever it does and runs no more user code. No effect on a thread that was
+    /// never started.
+    pub fn kill(&self) {
+        let waker = {
+            let mut inner = self.inner.lock();
+            if inner.phase != Phase::Running {
+                return;
+            }
+            inner.phase = Phase::Dying;
+            self.attention.fetch_or(KILL, Ordering::Release);
+            inner.waker.clone()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Asks for one more reason to stop.
+    ///
+    /// # Errors
+    /// - `BadState`: the thread is dying or dead.
+    pub fn suspend(&self) -> ZxResult {
+        let waker = {
+            let mut inner = self.inner.lock();
+            match inner.phase {
+                Phase::Dying | Phase::Dead => return Err(ZxError::BadState),
+                Phase::New | Phase::Running => {}
+            }
+            inner.suspends += 1;
+            self.attention.fetch_or(SUSPEND, Ordering::Release);
+            inner.waker.clone()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        Ok(())
+    }
+
+    /// Takes one reason to stop back.
+    pub fn resume(&self) {
+        let waker = {
+            let mut inner = self.inner.lock();
+            inner.suspends = inner.suspends.saturating_sub(1);
+            if inner.suspends > 0 {
+                return;
+            }
+            self.attention.fetch_and(!SUSPEND, Ordering::Release);
+            inner.waker.clone()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// What it has to do before it goes on.
+    #[inline(always)]
+    pub fn attention(&self) -> Attention {
+        match self.attention.load(Ordering::Acquire) {
+            0 => Attention::None,
+            bits if bits & KILL != 0 => Attention::Kill,
+            _ => Attention::Suspend,
+        }
+    }
+
+    /// Remembers how to wake the thread's future, for kill and suspension. Called by its first poll.
+    pub fn set_waker(&self, waker: &Waker) {
+        self.inner.lock().waker = Some(waker.clone());
+    }
+
+    /// Leaves the registers where others can read and change them, until [`Thread::unpark`].
+    pub fn park(&self, context: Box<UserContext>) {
+        self.inner.lock().parked = Some(context);
+    }
+
+    /// Takes the registers back.
+    pub fn unpark(&self) -> Option<Box<UserContext>> {
+        self.inner.lock().parked.take()
+    }
+
+    /// Looks at or changes the registers of a stopped thread.
+    ///
+    /// # Errors
+    /// - `BadState`: the thread is not stopped.
+    pub fn with_parked<R>(&self, f: impl FnOnce(&mut UserContext) -> ZxResult<R>) -> ZxResult<R> {
+        let mut inner = self.inner.lock();
+        f(inner.parked.as_mut().ok_or(ZxError::BadState)?)
+    }
+
+    /// Shows the suspension, or its end, in the signals. Called by the thread's future when it stops and goes on.
+    pub fn show_suspended(&self, suspended: Suspended) {
+        let (clear, set) = match suspended {
+            Suspended::Yes => (Signals::THREAD_RUNNING, Signals::THREAD_SUSPENDED),
+            Suspended::No => (Signals::THREAD_SUSPENDED, Signals::THREAD_RUNNING),
+        };
+        self.base.signals().change(clear, set).wake();
+    }
+
+    /// The thread's future has ended. Returns whether it was the last of its process.
+    pub fn ended(&self) -> Last {
+        {
+            let mut inner = self.inner.lock();
+            inner.phase = Phase::Dead;
+            inner.parked = None;
+            inner.waker = None;
+        }
+        self.leave_cpu();
+        let clear = Signals::THREAD_RUNNING | Signals::THREAD_SUSPENDED;
+        self.base.signals().change(clear, Signals::TASK_TERMINATED).wake();
+        self.process.thread_ended(self)
+    }
+
+    /// Where it is in its life.
+    pub fn phase(&self) -> Phase {
+        self.inner.lock().phase
+    }
+
+    /// `zx_info_thread_t::state`.
+    pub fn info_state(&self) -> u32 {
+        match self.phase() {
+            Phase::New => state::NEW,
+            Phase::Dying => state::DYING,
+            Phase::Dead => state::DEAD,
+            Phase::Running => match self.blocked.load(Ordering::Relaxed) {
+                0 if self.base.signals().get().contains(Signals::THREAD_SUSPENDED) => state::SUSPENDED,
+                0 => state::RUNNING,
+                blocked => blocked,
+            },
+        }
+    }
+
+    pub(crate) fn set_blocked(&self, why: BlockedOn) {
+        self.blocked.store(why as u32, Ordering::Relaxed);
+    }
+
+    /// The thread gets the CPU: its clock runs, and its address space is the active one. Every way back from a wait comes
+    /// through here, because others have run meanwhile.
+    pub fn enter_cpu(&self) {
+        self.clock_start.store(kernel_hal::time::ticks(), Ordering::Relaxed);
+        self.on_cpu.store(true, Ordering::Relaxed);
+        self.process.space().activate();
+    }
+
+    /// Lets others run.
+    pub async fn yield_now(&self) {
+        self.leave_cpu();
+        executor::yield_now().await;
+        self.enter_cpu();
+    }
+
+    /// Ticks since the thread got the CPU.
+    pub fn ticks_on_cpu(&self) -> i64 {
+        kernel_hal::time::ticks() - self.clock_start.load(Ordering::Relaxed)
+    }
+
+    /// The thread leaves the CPU.
+    pub fn leave_cpu(&self) {
+        if self.on_cpu.swap(false, Ordering::Relaxed) {
+            let ran = kernel_hal::time::ticks() - self.clock_start.load(Ordering::Relaxed);
+            self.runtime_ticks.fetch_add(ran, Ordering::Relaxed);
+        }
+    }
+
+    /// Time for which it had a CPU, ns.
+    pub fn runtime_ns(&self) -> i64 {
+        let mut ticks = self.runtime_ticks.load(Ordering::Relaxed);
+        if self.on_cpu.load(Ordering::Relaxed) {
+            ticks += kernel_hal::time::ticks() - self.clock_start.load(Ordering::Relaxed);
+        }
+        let ratio = kernel_hal::time::tick_ratio();
+        let ns = i128::from(ticks) * i128::from(ratio.numerator) / i128::from(ratio.denominator);
+        i64::try_from(ns).unwrap_or(i64::MAX)
+    }
+}
+
+/// Whether a thread is to show as suspended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Suspended {
+    /// It has stopped.
+    Yes,
+    /// It goes on.
+    No,
+}
+
+/// Whether the thread that ended was the last one of its process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use = "the last thread has to tear its process down"]
+pub enum Last {
+    /// The process has no thread left: the caller tears it down.
+    Yes,
+    /// Others go on.
+    No,
+}
+
+impl KernelObject for Thread {
+    fn base(&self) -> &ObjectBase {
+        &self.base
+    }
+    fn object_type(&self) -> ObjectType {
+        ObjectType::Thread
+    }
+    fn related_koid(&self) -> Koid {
+        self.process.base().koid()
+    }
+    fn name(&self) -> Option<&Name> {
+        Some(&self.name)
+    }
+}
+
+impl TypedObject for Thread {
+    const TYPE: ObjectType = ObjectType::Thread;
+}
+
+/// A reason to stop for a thread, kept by [`super::SuspendToken`].
+pub(crate) fn token_for(thread: Arc<Thread>) -> ZxResult<Arc<super::SuspendToken>> {
+    thread.suspend()?;
+    try_arc(super::SuspendToken::of_thread(thread))
+}

@@ -1,0 +1,235 @@
+//! Who makes a call, and what a shim may do on its behalf: look up handles, ask policy, copy memory.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU32, Ordering};
+use kernel_hal::user::{Curable, UserFault, UserIn, UserOut};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+use zircon_object::object::{HandleKey, KernelObject, TypedObject};
+use zircon_object::task::{retcode, Deadline, PolicyAction, PolicyCondition, Process, Thread};
+use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
+
+/// The thread that makes calls; one lives as long as the thread's future.
+pub struct Caller<'a> {
+    thread: &'a Arc<Thread>,
+    process: &'a Arc<Process>,
+    policy_exceptions: AtomicU32,
+}
+
+impl<'a> Caller<'a> {
+    /// The calls of `thread`.
+    #[must_use]
+    pub fn new(thread: &'a Arc<Thread>) -> Self {
+        Self { thread, process: thread.process(), policy_exceptions: AtomicU32::new(0) }
+    }
+
+    /// The calling thread.
+    #[inline(always)]
+    #[must_use]
+    pub fn thread(&self) -> &'a Arc<Thread> {
+        self.thread
+    }
+
+    /// Its process.
+    #[inline(always)]
+    #[must_use]
+    pub fn process(&self) -> &'a Arc<Process> {
+        self.process
+    }
+
+    /// Whether a policy asked for an exception since the last call of this; the thread takes it before it goes on.
+    #[inline(always)]
+    pub fn take_policy_exception(&self) -> bool {
+        self.policy_exceptions.load(Ordering::Relaxed) != 0 && self.policy_exceptions.swap(0, Ordering::Relaxed) != 0
+    }
+
+    /// The object behind a handle, as `T`, when the handle has `rights`.
+    ///
+    /// # Errors
+    /// - `BadHandle`: no such handle; job policy hears of it.
+    /// - `WrongType`: the object is not a `T`.
+    /// - `AccessDenied`: a right is missing.
+    #[inline(always)]
+    pub(crate) fn get<T: TypedObject>(&self, handle: HandleValue, rights: Rights) -> ZxResult<Arc<T>> {
+        let found = self.process.handles().get::<T>(handle, rights);
+        found.map_err(|error| self.lookup_failed(error))
+    }
+
+    /// As [`Caller::get`] without a required right, and the handle's rights.
+    ///
+    /// # Errors
+    /// - `BadHandle`: no such handle; job policy hears of it.
+    /// - `WrongType`: the object is not a `T`.
+    pub(crate) fn get_with_rights<T: TypedObject>(&self, handle: HandleValue) -> ZxResult<(Arc<T>, Rights)> {
+        let found = self.process.handles().get_with_rights::<T>(handle);
+        found.map_err(|error| self.lookup_failed(error))
+    }
+
+    /// The object behind a handle, of any type, and the handle's identity for waits.
+    ///
+    /// # Errors
+    /// - `BadHandle`: no such handle; job policy hears of it.
+    /// - `AccessDenied`: a right is missing.
+    #[inline(always)]
+    pub(crate) fn get_any(&self, handle: HandleValue, rights: Rights) -> ZxResult<(Arc<dyn KernelObject>, HandleKey)> {
+        let found = self.process.handles().get_object(handle, rights);
+        found.map_err(|error| self.lookup_failed(error))
+    }
+
+    /// Tells job policy of a failed lookup and passes the error on.
+    #[cold]
+    pub(crate) fn lookup_failed(&self, error: ZxError) -> ZxError {
+        if error == ZxError::BadHandle {
+            match self.process.policy().action(PolicyCondition::BadHandle) {
+                PolicyAction::Allow | PolicyAction::Deny => {}
+                PolicyAction::AllowException | PolicyAction::DenyException => self.ask_for_exception(),
+                PolicyAction::Kill => self.process.exit(retcode::POLICY_KILL),
+            }
+        }
+        error
+    }
+
+    /// Asks job policy.
+    ///
+    /// # Errors
+    /// - `AccessDenied`: the policy denies it.
+    #[inline(always)]
+    pub(crate) fn policy(&self, condition: PolicyCondition) -> ZxResult {
+        match self.process.policy().action(condition) {
+            PolicyAction::Allow => Ok(()),
+            action => self.policy_says(action),
+        }
+    }
+
+    #[cold]
+    fn policy_says(&self, action: PolicyAction) -> ZxResult {
+        match action {
+            PolicyAction::Allow => Ok(()),
+            PolicyAction::Deny => Err(ZxError::AccessDenied),
+            PolicyAction::AllowException => {
+                self.ask_for_exception();
+                Ok(())
+            }
+            PolicyAction::DenyException => {
+                self.ask_for_exception();
+                Err(ZxError::AccessDenied)
+            }
+            PolicyAction::Kill => {
+                self.process.exit(retcode::POLICY_KILL);
+                Err(ZxError::AccessDenied)
+            }
+        }
+    }
+
+    fn ask_for_exception(&self) {
+        self.policy_exceptions.store(1, Ordering::Relaxed);
+    }
+
+    /// The window that the process's policy gives a deadline.
+    #[inline(always)]
+    pub(crate) fn deadline(&self, when: i64) -> Deadline {
+        self.process.policy().deadline(when)
+    }
+
+    /// Does `access`, and again as long as its faults can be resolved.
+    ///
+    /// # Errors
+    /// - `InvalidArgs`: the memory is not there or does not permit it.
+    #[inline(always)]
+    pub(crate) fn with_faults<R>(&self, mut access: impl FnMut() -> Result<R, UserFault>) -> ZxResult<R> {
+        loop {
+            match access() {
+                Ok(value) => return Ok(value),
+                Err(fault) => self.resolve(fault)?,
+            }
+        }
+    }
+
+    /// Resolves a fault of a copy like a fault of the program.
+    ///
+    /// # Errors
+    /// - `InvalidArgs`: it cannot be resolved.
+    #[cold]
+    pub(crate) fn resolve(&self, fault: UserFault) -> ZxResult {
+        match fault.curable {
+            Curable::Never => Err(ZxError::InvalidArgs),
+            Curable::Perhaps => self.process.space().fault(fault.addr, fault.access).map_err(|_| ZxError::InvalidArgs),
+        }
+    }
+
+    /// Reads one value.
+    ///
+    /// # Errors
+    /// - `InvalidArgs`: the memory cannot be read.
+    #[inline(always)]
+    pub(crate) fn read<T: FromBytes + IntoBytes>(&self, from: UserIn<T>) -> ZxResult<T> {
+        self.with_faults(|| from.read())
+    }
+
+    /// Reads as many values as `into` holds.
+    ///
+    /// # Errors
+    /// - `InvalidArgs`: the memory cannot be read.
+    #[inline(always)]
+    pub(crate) fn read_slice<T: FromBytes + IntoBytes>(&self, from: UserIn<T>, into: &mut [T]) -> ZxResult {
+        self.with_faults(|| from.read_slice(into))
+    }
+
+    /// Reads `count` values into a vector. The caller has checked `count` against the limit of its call.
+    ///
+    /// # Errors
+    /// - `NoMemory`: no kernel memory for them.
+    /// - `InvalidArgs`: the memory cannot be read.
+    pub(crate) fn read_vec<T: FromBytes + IntoBytes + Clone>(&self, from: UserIn<T>, count: usize) -> ZxResult<Vec<T>> {
+        let mut values = Vec::new();
+        values.try_reserve_exact(count).map_err(|_| ZxError::NoMemory)?;
+        values.resize(count, T::new_zeroed());
+        self.read_slice(from, &mut values)?;
+        Ok(values)
+    }
+
+    /// Writes one value.
+    ///
+    /// # Errors
+    /// - `InvalidArgs`: the memory cannot be written.
+    #[inline(always)]
+    pub(crate) fn write<T: IntoBytes + Immutable>(&self, to: UserOut<T>, value: &T) -> ZxResult {
+        self.with_faults(|| to.write(value))
+    }
+
+    /// Writes one value unless the pointer is NULL.
+    ///
+    /// # Errors
+    /// - `InvalidArgs`: the memory cannot be written.
+    #[inline(always)]
+    pub(crate) fn write_optional<T: IntoBytes + Immutable>(&self, to: UserOut<T>, value: &T) -> ZxResult {
+        if to.is_null() {
+            Ok(())
+        } else {
+            self.write(to, value)
+        }
+    }
+
+    /// Writes values back to back.
+    ///
+    /// # Errors
+    /// - `InvalidArgs`: the memory cannot be written.
+    #[inline(always)]
+    pub(crate) fn write_slice<T: IntoBytes + Immutable>(&self, to: UserOut<T>, values: &[T]) -> ZxResult {
+        self.with_faults(|| to.write_slice(values))
+    }
+
+    /// Reads a name: at most 31 bytes are kept of `len`. NULL is an error even when `len` is 0.
+    ///
+    /// # Errors
+    /// - `InvalidArgs`: NULL, or the memory cannot be read.
+    pub(crate) fn read_name(&self, from: UserIn<u8>, len: usize) -> ZxResult<([u8; 31], usize)> {
+        if from.is_null() {
+            return Err(ZxError::InvalidArgs);
+        }
+        let mut name = [0; 31];
+        let len = len.min(name.len());
+        self.read_slice(from, &mut name[..len])?;
+        Ok((name, len))
+    }
+}

@@ -1,0 +1,297 @@
+//! `object_get_info`: one record, or a list of records, per topic.
+
+use super::super::Caller;
+use alloc::vec::Vec;
+use kernel_hal::user::UserOut;
+use zerocopy::{Immutable, IntoBytes};
+use zircon_object::dev::{Resource, ResourceKind};
+use zircon_object::object::{Handle, KernelObject, Koid};
+use zircon_object::signal::Timer;
+use zircon_object::task::job::KillOnOom;
+use zircon_object::task::thread_state::Phase;
+use zircon_object::task::{Job, Process, ProcessStatus, Thread};
+use zircon_object::vm::{Vmar, Vmo};
+use zx_abi::info::{
+    CpuStatsInfo, HandleBasicInfo, HandleCountInfo, HandleExtendedInfo, InfoTopic, JobInfo, KmemStatsInfo,
+    ProcessHandleStatsInfo, ProcessInfo, TaskRuntimeInfo, ThreadInfo, ThreadStatsInfo, TimerInfo, VmarInfo, CPU_ONLINE, PROP_WAITABLE,
+};
+use zx_abi::limits::PAGE_SIZE;
+use zx_abi::{HandleValue, ObjectType, Rights, ZxError, ZxResult};
+
+/// Where the records go.
+struct Sink<'a, 'b> {
+    caller: &'a Caller<'b>,
+    buffer: UserOut<u8>,
+    size: usize,
+    actual: UserOut<usize>,
+    avail: UserOut<usize>,
+}
+
+impl Sink<'_, '_> {
+    /// A topic with exactly one record. A larger buffer is fine.
+    fn one<T: IntoBytes + Immutable>(&self, record: &T) -> ZxResult {
+        let fits = self.size >= size_of::<T>();
+        if fits {
+            self.caller.write(UserOut::new(self.buffer.addr()), record)?;
+        }
+        self.counts(usize::from(fits), 1)?;
+        if fits {
+            Ok(())
+        } else {
+            Err(ZxError::BufferTooSmall)
+        }
+    }
+
+    /// A topic with any number of records: as many as fit.
+    fn list<T: IntoBytes + Immutable>(&self, records: &[T]) -> ZxResult {
+        let fit = records.len().min(self.size / size_of::<T>());
+        self.caller.write_slice(UserOut::<T>::new(self.buffer.addr()), &records[..fit])?;
+        self.counts(fit, records.len())
+    }
+
+    fn counts(&self, actual: usize, avail: usize) -> ZxResult {
+        self.caller.write_optional(self.actual, &actual)?;
+        self.caller.write_optional(self.avail, &avail)
+    }
+
+    fn koids(&self, koids: &[Koid]) -> ZxResult {
+        let mut raw: Vec<u64> = Vec::new();
+        raw.try_reserve_exact(koids.len()).map_err(|_| ZxError::NoMemory)?;
+        raw.extend(koids.iter().map(|koid| koid.0));
+        self.list(&raw)
+    }
+}
+
+/// Reads information about an object.
+///
+/// # Errors
+/// - `NotSupported`: unknown topic; before the handle is looked at.
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle does not fit the topic.
+/// - `BadState`: the object is in no state to tell.
+/// - `InvalidArgs`: a pointer cannot be written.
+/// - `BufferTooSmall`: the one record does not fit; the counts are written.
+pub(crate) fn sys_object_get_info(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    topic: u32,
+    buffer: UserOut<u8>,
+    buffer_size: usize,
+    actual: UserOut<usize>,
+    avail: UserOut<usize>,
+) -> ZxResult {
+    let sink = Sink { caller, buffer, size: buffer_size, actual, avail };
+    match InfoTopic::from_raw(topic).ok_or(ZxError::NotSupported)? {
+        InfoTopic::HandleValid => caller.process().handles().find(handle).map(|_| ()),
+        InfoTopic::HandleBasic => sink.one(&handle_basic(caller, handle)?),
+        InfoTopic::HandleCount => {
+            let (object, _) = caller.get_any(handle, Rights::INSPECT)?;
+            sink.one(&HandleCountInfo { handle_count: object.base().handle_count() })
+        }
+        InfoTopic::Process => sink.one(&process_info(&*caller.get::<Process>(handle, Rights::INSPECT)?)),
+        InfoTopic::ProcessThreads => sink.koids(&caller.get::<Process>(handle, Rights::ENUMERATE)?.thread_koids()),
+        InfoTopic::ProcessHandleStats => sink.one(&handle_stats(&*caller.get::<Process>(handle, Rights::INSPECT)?)),
+        InfoTopic::HandleTable => {
+            let rights = Rights::INSPECT | Rights::MANAGE_PROCESS | Rights::MANAGE_THREAD;
+            let process = caller.get::<Process>(handle, rights)?;
+            sink.list(&handle_table(&process)?)
+        }
+        InfoTopic::Vmar => {
+            let vmar = caller.get::<Vmar>(handle, Rights::INSPECT)?;
+            sink.one(&VmarInfo { base: vmar.base_addr() as u64, len: vmar.len() as u64 })
+        }
+        InfoTopic::JobChildren => sink.koids(&caller.get::<Job>(handle, Rights::ENUMERATE)?.child_koids()),
+        InfoTopic::JobProcesses => sink.koids(&caller.get::<Job>(handle, Rights::ENUMERATE)?.process_koids()),
+        InfoTopic::Job => {
+            let job = caller.get::<Job>(handle, Rights::INSPECT)?;
+            let ended = job.ended_with();
+            sink.one(&JobInfo {
+                return_code: ended.unwrap_or(0),
+                exited: u8::from(ended.is_some()),
+                kill_on_oom: u8::from(job.kill_on_oom() == KillOnOom::Yes),
+                ..JobInfo::default()
+            })
+        }
+        InfoTopic::Thread => {
+            let thread = caller.get::<Thread>(handle, Rights::INSPECT)?;
+            sink.one(&ThreadInfo { state: thread.info_state(), cpu_affinity_mask: [u64::MAX; 8], ..ThreadInfo::default() })
+        }
+        InfoTopic::ThreadStats => {
+            let thread = caller.get::<Thread>(handle, Rights::INSPECT)?;
+            if matches!(thread.phase(), Phase::Dying | Phase::Dead) {
+                return Err(ZxError::BadState);
+            }
+            sink.one(&ThreadStatsInfo { total_runtime: thread.runtime_ns(), ..ThreadStatsInfo::default() })
+        }
+        InfoTopic::TaskRuntime => sink.one(&TaskRuntimeInfo { cpu_time: task_runtime(caller, handle)?, queue_time: 0 }),
+        InfoTopic::TaskStats => {
+            let process = caller.get::<Process>(handle, Rights::INSPECT)?;
+            alive(&process)?;
+            sink.one(&crate::vmar::task_stats(process.space()))
+        }
+        InfoTopic::ProcessMaps => {
+            let process = caller.get::<Process>(handle, Rights::INSPECT)?;
+            if alloc::sync::Arc::ptr_eq(&process, caller.process()) {
+                return Err(ZxError::AccessDenied);
+            }
+            alive(&process)?;
+            sink.list(&crate::vmar::maps(&process)?)
+        }
+        InfoTopic::ProcessVmos => {
+            let process = caller.get::<Process>(handle, Rights::INSPECT)?;
+            if process.status() != ProcessStatus::Running {
+                return Err(ZxError::BadState);
+            }
+            sink.list(&crate::vmo::process_vmos(&process)?)
+        }
+        InfoTopic::Vmo => {
+            let (vmo, rights) = caller.get_with_rights::<Vmo>(handle)?;
+            sink.one(&crate::vmo::record(&vmo, rights))
+        }
+        InfoTopic::Timer => {
+            let timer = caller.get::<Timer>(handle, Rights::INSPECT)?;
+            let (options, deadline, slack) = timer.info();
+            sink.one(&TimerInfo { options, deadline, slack, ..TimerInfo::default() })
+        }
+        InfoTopic::Resource => sink.one(&caller.get::<Resource>(handle, Rights::INSPECT)?.info()),
+        InfoTopic::CpuStats => {
+            root_resource(caller, handle)?;
+            sink.list(&cpu_stats()?)
+        }
+        InfoTopic::KmemStats => {
+            root_resource(caller, handle)?;
+            sink.one(&kmem_stats())
+        }
+        InfoTopic::ThreadExceptionReport => {
+            caller.get::<Thread>(handle, Rights::INSPECT)?;
+            Err(ZxError::BadState)
+        }
+        InfoTopic::Bti | InfoTopic::Socket | InfoTopic::Stream | InfoTopic::Msi => Err(ZxError::NotSupported),
+    }
+}
+
+fn root_resource(caller: &Caller<'_>, handle: HandleValue) -> ZxResult {
+    caller.get::<Resource>(handle, Rights::empty())?.check(ResourceKind::Root)
+}
+
+fn alive(process: &Process) -> ZxResult {
+    match process.status() {
+        ProcessStatus::Init | ProcessStatus::Running => Ok(()),
+        ProcessStatus::Dying(_) | ProcessStatus::Dead(_) => Err(ZxError::BadState),
+    }
+}
+
+fn waitable(kind: ObjectType) -> u32 {
+    if Rights::default_for(kind).contains(Rights::WAIT) {
+        PROP_WAITABLE
+    } else {
+        0
+    }
+}
+
+fn handle_basic(caller: &Caller<'_>, handle: HandleValue) -> ZxResult<HandleBasicInfo> {
+    let table = caller.process().handles();
+    let record = table.find(handle).map(|handle| {
+        let object = handle.object();
+        let kind = object.object_type();
+        HandleBasicInfo {
+            koid: object.base().koid().0,
+            rights: handle.rights(),
+            kind: kind.raw(),
+            related_koid: object.related_koid().0,
+            props: waitable(kind),
+            ..HandleBasicInfo::default()
+        }
+    });
+    drop(table);
+    record.map_err(|error| caller.lookup_failed(error))
+}
+
+fn process_info(process: &Process) -> ProcessInfo {
+    let (exited, return_code) = match process.status() {
+        ProcessStatus::Init | ProcessStatus::Running => (0, 0),
+        ProcessStatus::Dying(code) => (0, code),
+        ProcessStatus::Dead(code) => (1, code),
+    };
+    ProcessInfo { return_code, started: u8::from(process.started()), exited, ..ProcessInfo::default() }
+}
+
+fn handle_stats(process: &Process) -> ProcessHandleStatsInfo {
+    let mut stats = ProcessHandleStatsInfo::default();
+    for (_, handle) in process.handles().iter() {
+        let kind = handle.object().object_type().raw() as usize;
+        if let Some(count) = stats.handle_count.get_mut(kind) {
+            *count += 1;
+        }
+    }
+    stats
+}
+
+fn handle_table(process: &Process) -> ZxResult<Vec<HandleExtendedInfo>> {
+    let table = process.handles();
+    let mut rows = Vec::new();
+    rows.try_reserve_exact(table.len()).map_err(|_| ZxError::NoMemory)?;
+    rows.extend(table.iter().map(|(value, handle)| extended(value, handle)));
+    Ok(rows)
+}
+
+fn extended(handle_value: HandleValue, handle: &Handle) -> HandleExtendedInfo {
+    let object: &dyn KernelObject = &**handle.object();
+    HandleExtendedInfo {
+        kind: object.object_type().raw(),
+        handle_value,
+        rights: handle.rights(),
+        props: waitable(object.object_type()),
+        koid: object.base().koid().0,
+        related_koid: object.related_koid().0,
+        peer_owner_koid: 0,
+    }
+}
+
+fn task_runtime(caller: &Caller<'_>, handle: HandleValue) -> ZxResult<i64> {
+    match caller.get::<Thread>(handle, Rights::INSPECT) {
+        Ok(thread) => return Ok(thread.runtime_ns()),
+        Err(ZxError::WrongType) => {}
+        Err(error) => return Err(error),
+    }
+    match caller.get::<Process>(handle, Rights::INSPECT) {
+        Ok(process) => return Ok(process.runtime_ns()),
+        Err(ZxError::WrongType) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(caller.get::<Job>(handle, Rights::INSPECT)?.runtime_ns())
+}
+
+fn cpu_stats() -> ZxResult<Vec<CpuStatsInfo>> {
+    let count = kernel_hal::cpu::info().count;
+    let mut rows = Vec::new();
+    rows.try_reserve_exact(count as usize).map_err(|_| ZxError::NoMemory)?;
+    rows.extend((0..count).map(|cpu_number| {
+        let counters = kernel_hal::cpu::counters(cpu_number);
+        CpuStatsInfo {
+            cpu_number,
+            flags: CPU_ONLINE,
+            idle_time: counters.idle_ns,
+            ints: counters.interrupts,
+            timer_ints: counters.timer_interrupts,
+            page_faults: counters.page_faults,
+            syscalls: counters.syscalls,
+            ..CpuStatsInfo::default()
+        }
+    }));
+    Ok(rows)
+}
+
+fn kmem_stats() -> KmemStatsInfo {
+    let stats = kernel_hal::frame::stats();
+    let bytes = |frames: usize| (frames * PAGE_SIZE) as u64;
+    let vmo_frames = (stats.total - stats.free).saturating_sub(stats.heap + stats.page_tables);
+    KmemStatsInfo {
+        total_bytes: bytes(stats.total),
+        free_bytes: bytes(stats.free),
+        total_heap_bytes: bytes(stats.heap),
+        free_heap_bytes: stats.heap_free_bytes as u64,
+        vmo_bytes: bytes(vmo_frames),
+        mmu_overhead_bytes: bytes(stats.page_tables),
+        ..KmemStatsInfo::default()
+    }
+}

@@ -1,0 +1,94 @@
+//! `object_wait_one` and `object_wait_many`.
+
+use crate::Caller;
+use alloc::vec::Vec;
+use kernel_hal::user::{UserInOut, UserOut};
+use zircon_object::object::wait::{Wait, WaitTarget};
+use zircon_object::task::{BlockedOn, Deadline, Interrupted};
+use zx_abi::limits::WAIT_MANY_MAX;
+use zx_abi::{HandleValue, Rights, Signals, WaitItem, ZxError, ZxResult};
+
+/// Waits until an object shows one of `signals`.
+///
+/// # Errors
+/// - `BadHandle`, `AccessDenied`: the handle is bad or lacks WAIT.
+/// - `InvalidArgs`: `observed` cannot be written; hides what follows.
+/// - `Canceled`: the handle was closed, replaced or transferred.
+/// - `TimedOut`: the deadline came first.
+pub(crate) async fn sys_object_wait_one(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    signals: Signals,
+    deadline: i64,
+    observed: UserOut<Signals>,
+) -> ZxResult {
+    let (object, handle) = caller.get_any(handle, Rights::WAIT)?;
+    let now = object.base().signals().get();
+    if now.intersects(signals) {
+        return caller.write_optional(observed, &now);
+    }
+    if kernel_hal::time::now() >= deadline {
+        caller.write_optional(observed, &now)?;
+        return Err(ZxError::TimedOut);
+    }
+    let mut targets = Vec::new();
+    targets.try_reserve_exact(1).map_err(|_| ZxError::NoMemory)?;
+    targets.push(WaitTarget { object, handle, signals });
+    let mut wait = Wait::start(targets)?;
+    let ended = caller.thread().block(BlockedOn::WaitOne, caller.deadline(deadline), &mut wait).await;
+    let outcome = outcome(ended)?;
+    let mut seen = [Signals::empty()];
+    wait.pending(&mut seen);
+    drop(wait);
+    caller.write_optional(observed, &seen[0])?;
+    outcome
+}
+
+/// Waits until one of many objects shows a wanted signal. Every item's `pending` is written, also on time-out.
+///
+/// # Errors
+/// - `OutOfRange`: more items than allowed.
+/// - `InvalidArgs`: the items cannot be read.
+/// - `BadHandle`, `AccessDenied`: the first bad item; nothing is written.
+/// - `InvalidArgs`: the items cannot be written.
+/// - `Canceled`: a handle was closed, replaced or transferred.
+/// - `TimedOut`: the deadline came first.
+pub(crate) async fn sys_object_wait_many(caller: &Caller<'_>, items: UserInOut<WaitItem>, count: usize, deadline: i64) -> ZxResult {
+    if count > WAIT_MANY_MAX {
+        return Err(ZxError::OutOfRange);
+    }
+    let mut list = caller.read_vec(items.input(), count)?;
+    let mut targets = Vec::new();
+    targets.try_reserve_exact(count).map_err(|_| ZxError::NoMemory)?;
+    let mut satisfied = false;
+    for item in &mut list {
+        let (object, handle) = caller.get_any(item.handle, Rights::WAIT)?;
+        item.pending = object.base().signals().get();
+        satisfied |= item.pending.intersects(item.waitfor);
+        targets.push(WaitTarget { object, handle, signals: item.waitfor });
+    }
+    if satisfied {
+        return caller.write_slice(items.output(), &list);
+    }
+    let mut wait = Wait::start(targets)?;
+    let deadline = if count == 0 { Deadline::exact(deadline) } else { caller.deadline(deadline) };
+    let ended = caller.thread().block(BlockedOn::WaitMany, deadline, &mut wait).await;
+    let outcome = outcome(ended)?;
+    let mut seen = [Signals::empty(); WAIT_MANY_MAX];
+    wait.pending(&mut seen);
+    drop(wait);
+    for (item, seen) in list.iter_mut().zip(seen) {
+        item.pending = seen;
+    }
+    caller.write_slice(items.output(), &list)?;
+    outcome
+}
+
+/// What the program hears of a wait: the outer error ends the call at once, the inner one comes after `observed` is written.
+fn outcome(ended: Result<ZxResult, Interrupted>) -> ZxResult<ZxResult> {
+    match ended {
+        Ok(result) => Ok(result),
+        Err(Interrupted::TimedOut) => Ok(Err(ZxError::TimedOut)),
+        Err(interrupted @ (Interrupted::Killed | Interrupted::Suspended)) => Err(interrupted.into()),
+    }
+}
