@@ -56,7 +56,7 @@ HOST_CRATES   := zx-abi boot-info executor kernel-hal kernel-hal-hosted zircon-o
     rboot vdso libzx userboot shell core-tests $(TOOL_CRATES)
 
 # The sources of a set of directories; directories themselves are in the list because a file may vanish.
-sources = Cargo.toml Cargo.lock scripts/cargo $(TOOLCHAIN) $(shell find $(1) -type d -o -name '*.rs' -o -name '*.toml' \
+sources = Cargo.toml Cargo.lock scripts/cargo $(TOOLCHAIN) $(shell find $(1) -mindepth 1 -type d -o -name '*.rs' -o -name '*.toml' \
     -o -name '*.ld' -o -name '*.S' -o -name '*.txt' -o -name '*.conf' 2>/dev/null)
 TOOLCHAIN   := $(TARGET)/toolchain.env
 KERNEL_DIRS := zCore zircon-loader zircon-syscall zircon-object kernel-hal kernel-hal-bare executor zx-abi boot-info
@@ -112,12 +112,12 @@ $(USER_STAMP): $(OWN_VDSO) $(OWN_USERBOOT) $(call sources,$(USER_DIRS)) scripts/
 	@touch $@
 user: $(USER_STAMP)
 
-HARNESS  := $(TARGET)/host/tools/harness
-ZBI_TOOL := $(TARGET)/host/tools/zbi
-IMAGER   := $(TARGET)/host/tools/image-tool
+HARNESS  := $(TARGET)/host/debug/harness
+ZBI_TOOL := $(TARGET)/host/debug/zbi
+IMAGER   := $(TARGET)/host/debug/image-tool
 TOOLS_STAMP := $(TARGET)/host/tools.stamp
 $(TOOLS_STAMP): $(call sources,$(TOOL_DIRS)) Makefile
-	$(HOST_CARGO) build $(TOOL_CRATES:%=-p %) --profile tools $(IN_HOST)
+	$(HOST_CARGO) build $(TOOL_CRATES:%=-p %) $(IN_HOST)
 	@touch $@
 $(HARNESS) $(ZBI_TOOL) $(IMAGER): $(TOOLS_STAMP) ;
 tools: $(TOOLS_STAMP)
@@ -197,7 +197,7 @@ kernel-test-kernels: $(TOOLCHAIN)
 	        xargs -I{} cp {} $(OUT)/kernel-tests/$$test.elf || exit 1; \
 	done
 
-ABI_DOCS := $(TARGET)/host/tools/abi-docs
+ABI_DOCS := $(TARGET)/host/debug/abi-docs
 conformance-check: $(TOOLS_STAMP)
 	@$(ABI_DOCS) --root $(CURDIR) --check
 conformance: $(TOOLS_STAMP) ## write docs/syscalls.md, conformance/syscalls.txt and the README's table anew
