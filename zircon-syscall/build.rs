@@ -69,7 +69,7 @@ fn scan(dir: &Path, module: &mut Vec<String>, handlers: &mut BTreeMap<String, Ha
                     (None, None) => continue,
                 };
                 let name = rest.split(['(', '<']).next().unwrap_or_default().to_owned();
-                let function = format!("crate::{}::sys_{name}", prefix.join("::"));
+                let function = format!("{}::sys_{name}", prefix.join("::"));
                 handlers.insert(name, Handler { path: function, is_async });
             }
         }

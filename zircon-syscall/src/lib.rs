@@ -16,6 +16,9 @@ mod args;
 pub mod caller;
 mod out;
 
+mod debug;
+mod event;
+mod resource;
 mod handle;
 mod object;
 mod process;

@@ -3,6 +3,7 @@
 //! - [`KernelObject`] is what a handle points to; [`TypedObject`] names a type so that a handle table can give it back.
 //! - [`ObjectBase`] is the part every object embeds: koid, [`signal::SignalState`], number of handles.
 //! - [`handle::Handle`] is one reference with rights; [`handle_table::HandleTable`] gives them numbers in a process.
+//! - [`peered`] is what the two ends of a channel, socket, fifo or event pair share.
 //! - [`observer`] is how waits hang on an object; [`wait`] is the future that a blocked thread polls.
 
 pub mod handle;
@@ -10,6 +11,7 @@ pub mod handle_table;
 pub mod koid;
 pub mod name;
 pub mod observer;
+pub mod peered;
 pub mod signal;
 pub mod wait;
 
@@ -18,6 +20,7 @@ pub use handle_table::HandleTable;
 pub use koid::Koid;
 pub use name::Name;
 pub use observer::{Observer, ObserverToken, Verdict, Wakes};
+pub use peered::Peered;
 pub use signal::SignalState;
 
 use alloc::sync::Arc;
