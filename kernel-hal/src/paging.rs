@@ -38,7 +38,8 @@ pub struct OutOfTables;
 hal_fn! {
     /// Makes a table that maps the kernel and nothing of user space; `None` without memory.
     pub fn raw_new as hal_page_table_new() -> Option<PhysAddr>;
-    /// Frees a table and its lower levels, not the pages mapped in it. It must not be active on any CPU.
+    /// Frees a table and its lower levels, not the pages mapped in it. If this CPU is in it, it leaves it first, as by
+    /// [`deactivate`]; another CPU must not be.
     pub fn raw_free as hal_page_table_free(root: PhysAddr);
     /// Maps `frames[i]` at `at + i * PAGE_SIZE`, replacing what was mapped. Invalidates replaced translations.
     pub fn raw_map as hal_page_table_map(root: PhysAddr, at: VirtAddr, frames: &[PhysAddr], flags: MmuFlags) -> Result<(), OutOfTables>;
@@ -56,7 +57,7 @@ hal_fn! {
     pub fn deactivate as hal_page_table_deactivate();
 }
 
-/// An owned page table: an address space of the hardware. Freed on drop, which first leaves it if it is active here.
+/// An owned page table: an address space of the hardware. Freed on drop, which leaves it if, and only if, it is active here.
 #[derive(Debug)]
 pub struct PageTable {
     root: PhysAddr,
@@ -104,7 +105,6 @@ impl PageTable {
 
 impl Drop for PageTable {
     fn drop(&mut self) {
-        deactivate();
         raw_free(self.root);
     }
 }

@@ -1,0 +1,12 @@
+# The kernel's entry point. rdi = virtual address of the BootInfo, rsp = the boot stack, interrupts off.
+
+.section .text.boot, "ax", @progbits
+.global _start
+_start:
+    cli
+    cld
+    and     rsp, -16
+    xor     ebp, ebp
+    call    kernel_main
+2:  hlt
+    jmp     2b
