@@ -151,7 +151,8 @@ debug: esp ## boot in QEMU stopped for gdb, with symbols
 	@scripts/qemu $(ESP) -S -gdb tcp::1234
 
 image: esp $(TOOLS_STAMP) ## a GPT disk image for a USB stick or a virtual machine
-	@$(IMAGER) $(ESP) $(OUT)/zcore.img
+	@$(IMAGER) disk --out $(OUT)/zcore.img --size-mib $$(($$(du -sm $(ESP) | cut -f1) + 40)) \
+	    $$(find $(ESP) -type f -printf '%p=%P\n')
 	@echo '$(OUT)/zcore.img: write it to a stick with dd, or boot it: scripts/qemu $(OUT)/zcore.img'
 
 # --- Tests ----------------------------------------------------------------------------------------------------------
