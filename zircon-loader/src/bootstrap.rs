@@ -1,0 +1,98 @@
+//! The message that userboot finds in its channel: which handle stands where, and the command line.
+//!
+//! Both levels take a raw message: command-line words, each ended by NUL, and a fixed row of handles without type
+//! information (`facts/boot.md`, sections 2 and 13). Wrong order would be wrong meaning, so the rows are enums.
+
+use crate::vdso::Level;
+use alloc::vec::Vec;
+use zx_abi::limits::CMDLINE_MAX;
+
+/// One handle of the message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Slot {
+    /// userboot's own process.
+    ProcSelf,
+    /// Its root VMAR.
+    VmarRootSelf,
+    /// The root job.
+    RootJob,
+    /// The root resource.
+    RootResource,
+    /// The boot image.
+    Zbi,
+    /// The vDSO.
+    VdsoFull,
+    /// The vDSO without the calls of test category 1.
+    VdsoTest1,
+    /// The vDSO without the calls of test category 2.
+    VdsoTest2,
+    /// The image that decompresses BOOTFS for userboots of 2019.
+    Decompressor,
+    /// What the last kernel left of its crash.
+    Crashlog,
+    /// Names of the kernel counters.
+    CounterNames,
+    /// Values of the kernel counters.
+    Counters,
+    /// Data of an instrumented kernel; always empty here.
+    Instrumentation,
+}
+
+/// The handles of a level, in their order.
+pub(crate) const fn slots(level: Level) -> &'static [Slot] {
+    use Slot::{
+        CounterNames, Counters, Crashlog, Decompressor, Instrumentation, ProcSelf, RootJob, RootResource, VdsoFull, VdsoTest1,
+        VdsoTest2, VmarRootSelf, Zbi,
+    };
+    match level {
+        Level::Home => &[
+            ProcSelf, VmarRootSelf, RootJob, RootResource, Zbi, VdsoFull, VdsoTest1, VdsoTest2, Crashlog, CounterNames, Counters,
+            Instrumentation, Instrumentation, Instrumentation, Instrumentation,
+        ],
+        Level::Zircon2019 => &[
+            ProcSelf, VmarRootSelf, RootJob, RootResource, Zbi, VdsoFull, VdsoTest1, VdsoTest2, Decompressor, Crashlog,
+            CounterNames, Counters, Instrumentation,
+        ],
+    }
+}
+
+/// The bytes of the message: the words of the command line, each ended by NUL. As the real kernel does, a word without a
+/// value gets a `=`, and what is no printable ASCII becomes a dot.
+pub(crate) fn command_line(cmdline: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for word in cmdline.split_ascii_whitespace() {
+        let mut clean: Vec<u8> = word.bytes().map(|byte| if byte.is_ascii_graphic() { byte } else { b'.' }).collect();
+        if !clean.contains(&b'=') {
+            clean.push(b'=');
+        }
+        clean.push(0);
+        if bytes.len() + clean.len() > CMDLINE_MAX {
+            log::warn!("the command line is cut before '{word}': {CMDLINE_MAX} bytes is all that userboot takes");
+            break;
+        }
+        bytes.extend_from_slice(&clean);
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_level_has_its_number_of_handles() {
+        assert_eq!(slots(Level::Home).len(), 15);
+        assert_eq!(slots(Level::Zircon2019).len(), 13);
+    }
+
+    #[test]
+    fn words_are_ended_by_nul_and_get_a_value() {
+        assert_eq!(command_line("userboot=bin/shell  userboot.shutdown"), b"userboot=bin/shell\0userboot.shutdown=\0");
+    }
+
+    #[test]
+    fn a_word_that_does_not_fit_is_left_out_whole() {
+        let long = alloc::format!("a=1 b={}", "x".repeat(CMDLINE_MAX));
+        assert_eq!(command_line(&long), b"a=1\0");
+    }
+}
