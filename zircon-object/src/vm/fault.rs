@@ -1,0 +1,108 @@
+//! Page faults: find the mapping, ask the VMO for the page, enter it into the page table.
+
+use super::hw::mmu_flags;
+use super::space::AddressSpace;
+use super::vmo::{CommitAccess, Resolved};
+use super::{Perms, PAGE};
+use kernel_hal::user::Access;
+use kernel_hal::{PhysAddr, VirtAddr};
+use zx_abi::ZxError;
+
+/// Pages looked at beyond the faulting one; those that are there are mapped too.
+const AHEAD: usize = 15;
+
+/// Why a fault could not be resolved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// No mapping has the address.
+    NotMapped,
+    /// The mapping does not permit the access.
+    Permission,
+    /// The mapping reaches beyond the end of its VMO here.
+    OutOfRange,
+    /// No memory for the page or for the page table.
+    NoMemory,
+    /// The pager must supply the page first.
+    Pager,
+}
+
+impl From<Fault> for ZxError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::NotMapped => Self::NotFound,
+            Fault::Permission => Self::AccessDenied,
+            Fault::OutOfRange => Self::OutOfRange,
+            Fault::NoMemory => Self::NoMemory,
+            Fault::Pager => Self::ShouldWait,
+        }
+    }
+}
+
+impl AddressSpace {
+    /// Resolves a fault of user code, or of the kernel's copy to and from user memory. After `Ok` the access can be tried
+    /// again. A few pages after the faulting one are mapped as well when the VMO has them.
+    ///
+    /// # Errors
+    /// A [`Fault`] that tells what becomes an exception.
+    pub fn fault(&self, addr: VirtAddr, access: Access) -> Result<(), Fault> {
+        let tree = self.tree.lock();
+        let place = tree.find_mapping(addr).ok_or(Fault::NotMapped)?;
+        let mapping = place.mapping;
+        let (wanted, commit) = match access {
+            Access::Read => (Perms::READ, CommitAccess::Read),
+            Access::Write => (Perms::WRITE, CommitAccess::Write),
+            Access::Execute => (Perms::EXECUTE, CommitAccess::Read),
+        };
+        if !mapping.perms.contains(wanted) {
+            return Err(Fault::Permission);
+        }
+        let skipped = (addr - place.base) / PAGE;
+        let (mut memory, first) = mapping.vmo.memory();
+        let index = first.saturating_add(mapping.first).saturating_add(skipped as u64);
+        let page = memory.resolve(index, commit, Some(mapping.token)).map_err(|error| match error {
+            ZxError::OutOfRange => Fault::OutOfRange,
+            _ => Fault::NoMemory,
+        })?;
+        let mut run = Run::start(page);
+        let ahead = AHEAD.min(place.len / PAGE - skipped - 1);
+        for step in 1..=ahead as u64 {
+            match index.checked_add(step).and_then(|next| memory.present(next)) {
+                Some(next) if next.writable == page.writable => run.push(next.addr),
+                _ => break,
+            }
+        }
+        let perms = if page.writable { mapping.perms } else { mapping.perms - Perms::WRITE };
+        let at = addr & !(PAGE - 1);
+        self.hw.map(at, run.addrs(), mmu_flags(perms, memory.cache())).map_err(|_| Fault::NoMemory)
+    }
+}
+
+/// Adjoining pages of a mapping with the same permissions, to be entered in one step.
+pub(super) struct Run {
+    addrs: [PhysAddr; AHEAD + 1],
+    len: usize,
+}
+
+impl Run {
+    pub(super) fn start(page: Resolved) -> Self {
+        let mut addrs = [PhysAddr(0); AHEAD + 1];
+        addrs[0] = page.addr;
+        Self { addrs, len: 1 }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.len == self.addrs.len()
+    }
+
+    /// Adds a page; one that does not fit is left out.
+    pub(super) fn push(&mut self, addr: PhysAddr) {
+        if let Some(slot) = self.addrs.get_mut(self.len) {
+            *slot = addr;
+            self.len += 1;
+        }
+    }
+
+    pub(super) fn addrs(&self) -> &[PhysAddr] {
+        &self.addrs[..self.len]
+    }
+}

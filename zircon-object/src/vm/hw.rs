@@ -1,0 +1,55 @@
+//! The page table of an address space, with the lock under which it changes.
+
+use super::Perms;
+use kernel_hal::paging::{CachePolicy, MmuFlags, PageTable};
+use kernel_hal::sync::Mutex;
+use kernel_hal::{PhysAddr, VirtAddr};
+use zx_abi::{ZxError, ZxResult};
+
+/// A page table that VMOs and the address space change; the innermost lock of this module.
+pub(super) struct Hw {
+    table: PageTable,
+    change: Mutex<()>,
+}
+
+impl Hw {
+    pub(super) fn new() -> ZxResult<Self> {
+        let table = PageTable::new().ok_or(ZxError::NoMemory)?;
+        Ok(Self { table, change: Mutex::new(()) })
+    }
+
+    #[inline(always)]
+    pub(super) fn activate(&self) {
+        self.table.activate();
+    }
+
+    pub(super) fn map(&self, at: VirtAddr, frames: &[PhysAddr], flags: MmuFlags) -> ZxResult {
+        let _change = self.change.lock();
+        self.table.map(at, frames, flags).map_err(|_| ZxError::NoMemory)
+    }
+
+    pub(super) fn map_contiguous(&self, at: VirtAddr, first: PhysAddr, pages: usize, flags: MmuFlags) -> ZxResult {
+        let _change = self.change.lock();
+        self.table.map_contiguous(at, first, pages, flags).map_err(|_| ZxError::NoMemory)
+    }
+
+    pub(super) fn unmap(&self, at: VirtAddr, pages: usize) {
+        let _change = self.change.lock();
+        self.table.unmap(at, pages);
+    }
+
+    pub(super) fn protect(&self, at: VirtAddr, pages: usize, flags: MmuFlags) {
+        let _change = self.change.lock();
+        self.table.protect(at, pages, flags);
+    }
+}
+
+/// Flags for the hardware. Every accessible page is readable: x86 has no write-only or execute-only pages.
+pub(super) fn mmu_flags(perms: Perms, cache: CachePolicy) -> MmuFlags {
+    MmuFlags {
+        read: !perms.is_empty(),
+        write: perms.contains(Perms::WRITE),
+        execute: perms.contains(Perms::EXECUTE),
+        cache,
+    }
+}

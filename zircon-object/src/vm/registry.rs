@@ -1,0 +1,107 @@
+//! The mappings of one VMO: where its pages may be in page tables.
+
+use super::hw::{mmu_flags, Hw};
+use super::{Perms, PAGE};
+use crate::alloc_try::TryPush;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::ops::Range;
+use kernel_hal::paging::CachePolicy;
+use kernel_hal::VirtAddr;
+use zx_abi::ZxResult;
+
+/// Names a registered mapping.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct MapToken(usize);
+
+/// Part of an address space that shows part of a VMO.
+#[derive(Clone)]
+pub(super) struct View {
+    pub(super) hw: Arc<Hw>,
+    pub(super) base: VirtAddr,
+    /// First page of the VMO that is shown.
+    pub(super) first: u64,
+    pub(super) pages: usize,
+    pub(super) perms: Perms,
+}
+
+/// All views of one VMO.
+#[derive(Default)]
+pub(super) struct Registry {
+    views: Vec<Option<View>>,
+    count: usize,
+}
+
+impl Registry {
+    pub(super) const fn new() -> Self {
+        Self { views: Vec::new(), count: 0 }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    pub(super) fn add(&mut self, view: View) -> ZxResult<MapToken> {
+        let free = if self.count == self.views.len() { None } else { self.views.iter().position(Option::is_none) };
+        let token = match free {
+            Some(free) => {
+                self.views[free] = Some(view);
+                free
+            }
+            None => {
+                self.views.try_push(Some(view))?;
+                self.views.len() - 1
+            }
+        };
+        self.count += 1;
+        Ok(MapToken(token))
+    }
+
+    pub(super) fn remove(&mut self, token: MapToken) {
+        if let Some(view) = self.views.get_mut(token.0) {
+            self.count -= usize::from(view.take().is_some());
+        }
+        while matches!(self.views.last(), Some(None)) {
+            self.views.pop();
+        }
+    }
+
+    pub(super) fn get_mut(&mut self, token: MapToken) -> Option<&mut View> {
+        self.views.get_mut(token.0)?.as_mut()
+    }
+
+    /// Takes the pages in `range` out of all page tables, or all but the one of `except`.
+    pub(super) fn unmap(&self, range: Range<u64>, except: Option<MapToken>) {
+        for (token, view) in self.views.iter().enumerate() {
+            if let (Some(view), true) = (view, except != Some(MapToken(token))) {
+                if let Some((at, pages)) = view.part(&range) {
+                    view.hw.unmap(at, pages);
+                }
+            }
+        }
+    }
+
+    /// Takes write permission away from every page that is mapped.
+    pub(super) fn write_protect(&self, cache: CachePolicy) {
+        for view in self.views.iter().flatten().filter(|view| view.perms.contains(Perms::WRITE)) {
+            view.hw.protect(view.base, view.pages, mmu_flags(view.perms - Perms::WRITE, cache));
+        }
+    }
+
+    /// Number of different address spaces.
+    pub(super) fn spaces(&self) -> usize {
+        let views = || self.views.iter().flatten();
+        views().enumerate().filter(|(at, view)| !views().take(*at).any(|earlier| Arc::ptr_eq(&earlier.hw, &view.hw))).count()
+    }
+}
+
+impl View {
+    /// Where the pages of `range` that this view shows are: address and number.
+    fn part(&self, range: &Range<u64>) -> Option<(VirtAddr, usize)> {
+        let start = range.start.max(self.first);
+        let end = range.end.min(self.first.saturating_add(self.pages as u64));
+        let skipped = usize::try_from(start.checked_sub(self.first)?).ok()?;
+        let pages = usize::try_from(end.checked_sub(start)?).ok()?;
+        (pages != 0).then_some((self.base + skipped * PAGE, pages))
+    }
+}

@@ -1,0 +1,279 @@
+//! Operations on ranges: commit, decommit, zero, pins; and resize and cache policy.
+
+use super::memory::{Backing, Memory};
+use super::{pages_for, Kind, Resizable, Vmo};
+use crate::vm::page_tree::Stamps;
+use crate::vm::{PAGE, PAGE_BYTES};
+use core::ops::Range;
+use core::sync::atomic::Ordering;
+use kernel_hal::paging::CachePolicy;
+use zx_abi::{ZxError, ZxResult};
+
+impl Vmo {
+    /// Backs the range with pages of its own; it is widened to pages and cut to the size. The time grows with the range:
+    /// callers on behalf of programs go in pieces.
+    ///
+    /// # Errors
+    /// - `NotSupported`: physical memory.
+    /// - `OutOfRange`: the range wraps or starts beyond the end.
+    /// - `NoMemory`: frames or the kernel heap are exhausted; a part may be committed.
+    pub fn commit(&self, offset: u64, len: u64) -> ZxResult {
+        let (mut memory, first) = self.memory();
+        memory.tree()?;
+        let range = trim(offset, len, self.limit(&memory))?;
+        for index in pages_touched(&range) {
+            memory.make_private(first + index, None)?;
+        }
+        Ok(())
+    }
+
+    /// Gives pages back; they read as zero afterwards. The range is cut to the size.
+    ///
+    /// # Errors
+    /// - `NotSupported`: contiguous or physical memory, or a VMO that shares pages with a snapshot.
+    /// - `InvalidArgs`: not whole pages.
+    /// - `OutOfRange`: the range wraps or starts beyond the end.
+    /// - `BadState`: a page is pinned.
+    /// - `NoMemory`: a node of the tree could not be copied.
+    pub fn decommit(&self, offset: u64, len: u64) -> ZxResult {
+        if self.pages_owner().has_sharers() {
+            return Err(ZxError::NotSupported);
+        }
+        let (mut memory, first) = self.memory();
+        if !matches!(memory.backing, Backing::Paged(_)) {
+            return Err(ZxError::NotSupported);
+        }
+        if offset % PAGE_BYTES != 0 || len % PAGE_BYTES != 0 {
+            return Err(ZxError::InvalidArgs);
+        }
+        let range = trim(offset, len, self.limit(&memory))?;
+        memory.drop_pages(first + range.start / PAGE_BYTES..first + range.end / PAGE_BYTES)
+    }
+
+    /// Makes bytes zero; whole pages are given back where that is possible.
+    ///
+    /// # Errors
+    /// - `NotSupported`: physical memory.
+    /// - `BadState`: memory is not cached.
+    /// - `OutOfRange`: not wholly inside.
+    /// - `NoMemory`: a shared page could not be copied.
+    pub fn zero(&self, offset: u64, len: u64) -> ZxResult {
+        let (mut memory, first) = self.memory();
+        memory.tree()?;
+        if memory.cache != CachePolicy::Cached {
+            return Err(ZxError::BadState);
+        }
+        let end = Memory::check(offset, len, self.limit(&memory))?;
+        let whole = offset.div_ceil(PAGE_BYTES)..end / PAGE_BYTES;
+        if whole.start > whole.end {
+            // Inside one page.
+            return memory.zero_part(first + whole.end, in_page(offset)..in_page(end));
+        }
+        if offset % PAGE_BYTES != 0 {
+            memory.zero_part(first + whole.start - 1, in_page(offset)..PAGE)?;
+        }
+        if end % PAGE_BYTES != 0 {
+            memory.zero_part(first + whole.end, 0..in_page(end))?;
+        }
+        let whole = first + whole.start..first + whole.end;
+        if matches!(memory.backing, Backing::Contiguous(_)) || memory.any_pinned(&whole)? {
+            for index in whole {
+                memory.zero_part(index, 0..PAGE)?;
+            }
+            return Ok(());
+        }
+        memory.drop_pages(whole)
+    }
+
+    /// Whether a cache operation on the range is allowed; on x86 there is nothing else to do.
+    ///
+    /// # Errors
+    /// - `InvalidArgs`: no bytes.
+    /// - `OutOfRange`: not wholly inside.
+    pub fn cache_op(&self, offset: u64, len: u64) -> ZxResult {
+        if len == 0 {
+            return Err(ZxError::InvalidArgs);
+        }
+        Memory::check(offset, len, self.size())?;
+        Ok(())
+    }
+
+    /// Changes the size, rounded up to pages. What is cut off is gone, also from where it is mapped.
+    ///
+    /// # Errors
+    /// - `Unavailable`: the size is fixed.
+    /// - `OutOfRange`: the size is beyond the limit.
+    /// - `BadState`: a page that would be cut off is pinned.
+    /// - `NoMemory`: a node of the tree could not be copied; the size is as before.
+    pub fn set_size(&self, size: u64) -> ZxResult {
+        let (Resizable::Yes, Kind::Memory(memory)) = (self.resizable, &self.kind) else { return Err(ZxError::Unavailable) };
+        let pages = pages_for(size)?;
+        let mut memory = memory.lock();
+        let old = memory.pages();
+        if pages < old {
+            memory.drop_pages(pages..old)?;
+        }
+        memory.set_pages(pages);
+        Ok(())
+    }
+
+    /// How its mappings are cached.
+    pub fn cache_policy(&self) -> CachePolicy {
+        self.memory().0.cache
+    }
+
+    /// Changes how mappings are cached.
+    ///
+    /// # Errors
+    /// - `BadState`: it is mapped; or, unless it is physical memory, it has pages, children or a parent.
+    pub fn set_cache_policy(&self, cache: CachePolicy) -> ZxResult {
+        let related = self.is_child() || self.children() != 0;
+        let Kind::Memory(memory) = &self.kind else { return Err(ZxError::BadState) };
+        let mut memory = memory.lock();
+        let free = memory.views.is_empty()
+            && match &memory.backing {
+                Backing::Physical(_) => true,
+                Backing::Contiguous(_) => !related && memory.pins == 0,
+                Backing::Paged(tree) => !related && tree.is_empty(),
+            };
+        if !free && (memory.cache != cache || memory.physical().is_none()) {
+            return Err(ZxError::BadState);
+        }
+        memory.cache = cache;
+        Ok(())
+    }
+
+    /// Makes the pages of the range present and keeps them where they are until [`Vmo::unpin`].
+    ///
+    /// # Errors
+    /// - `InvalidArgs`: not whole pages, or none.
+    /// - `OutOfRange`: not wholly inside.
+    /// - `NotSupported`: physical memory.
+    /// - `NoMemory`: a page could not be made.
+    pub fn pin(&self, offset: u64, len: u64) -> ZxResult {
+        if offset % PAGE_BYTES != 0 || len % PAGE_BYTES != 0 || len == 0 {
+            return Err(ZxError::InvalidArgs);
+        }
+        let (mut memory, first) = self.memory();
+        let end = Memory::check(offset, len, self.limit(&memory))?;
+        let range = first + offset / PAGE_BYTES..first + end / PAGE_BYTES;
+        for index in range.clone() {
+            let pinned = memory.make_private(index, None).and_then(|_| memory.pin_page(index));
+            if let Err(error) = pinned {
+                for index in range.start..index {
+                    memory.unpin_page(index)?;
+                }
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Undoes one [`Vmo::pin`] of the same range.
+    ///
+    /// # Errors
+    /// - `BadState`: a page of the range is not pinned.
+    pub fn unpin(&self, offset: u64, len: u64) -> ZxResult {
+        let (mut memory, first) = self.memory();
+        for index in pages_touched(&(offset..offset.saturating_add(len))) {
+            memory.unpin_page(first + index)?;
+        }
+        Ok(())
+    }
+
+    /// Where the page at `offset` is in RAM, made private first when it is to be written.
+    ///
+    /// # Errors
+    /// - `OutOfRange`: beyond the end.
+    /// - `NoMemory`: a page could not be made.
+    pub fn commit_page(&self, offset: u64, access: super::CommitAccess) -> ZxResult<kernel_hal::PhysAddr> {
+        let (mut memory, first) = self.memory();
+        Memory::check(offset, 1, self.limit(&memory))?;
+        Ok(memory.resolve(first + offset / PAGE_BYTES, access, None)?.addr)
+    }
+
+    /// This object's size, with the memory behind it locked.
+    pub(super) fn limit(&self, memory: &Memory) -> u64 {
+        match &self.kind {
+            Kind::Memory(_) => memory.size_bytes(),
+            Kind::Slice { size, .. } => *size,
+        }
+    }
+
+    /// The VMO whose pages this one shows.
+    pub(super) fn pages_owner(&self) -> &Self {
+        match &self.kind {
+            Kind::Memory(_) => self,
+            Kind::Slice { of, .. } => of.pages_owner(),
+        }
+    }
+
+    /// Number of mappings of this very object.
+    pub fn mapping_count(&self) -> usize {
+        self.mapped.load(Ordering::Relaxed)
+    }
+}
+
+impl Memory {
+    /// Lets pages go, from everywhere they are mapped too.
+    fn drop_pages(&mut self, range: Range<u64>) -> ZxResult {
+        if range.is_empty() {
+            return Ok(());
+        }
+        if self.any_pinned(&range)? {
+            return Err(ZxError::BadState);
+        }
+        self.views.unmap(range.clone(), None);
+        let range = self.in_tree(&range);
+        self.tree_mut()?.remove(range, Stamps::Clear)
+    }
+
+    fn any_pinned(&self, range: &Range<u64>) -> ZxResult<bool> {
+        Ok(self.pins != 0 && self.tree()?.any_pinned(self.in_tree(range)))
+    }
+
+    /// Zeroes part of a page if it is there.
+    fn zero_part(&mut self, index: u64, part: Range<usize>) -> ZxResult {
+        if !part.is_empty() && self.present(index).is_some() {
+            self.make_private(index, None)?;
+            self.with_frame(index, |frame| frame.zero(part.start, part.len()));
+        }
+        Ok(())
+    }
+
+    fn pin_page(&mut self, index: u64) -> ZxResult {
+        let at = index + self.bias;
+        self.tree_mut()?.pin(at)?;
+        self.pins += 1;
+        Ok(())
+    }
+
+    fn unpin_page(&mut self, index: u64) -> ZxResult {
+        let at = index + self.bias;
+        self.tree_mut()?.unpin(at)?;
+        self.pins -= 1;
+        Ok(())
+    }
+}
+
+/// The range cut to `limit`.
+fn trim(offset: u64, len: u64, limit: u64) -> ZxResult<Range<u64>> {
+    let end = offset.checked_add(len).ok_or(ZxError::OutOfRange)?;
+    if offset > limit {
+        return Err(ZxError::OutOfRange);
+    }
+    Ok(offset..end.min(limit))
+}
+
+/// Numbers of the pages that a range of bytes touches.
+fn pages_touched(range: &Range<u64>) -> Range<u64> {
+    if range.is_empty() {
+        return 0..0;
+    }
+    range.start / PAGE_BYTES..range.end.div_ceil(PAGE_BYTES)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "less than a page")]
+fn in_page(offset: u64) -> usize {
+    (offset % PAGE_BYTES) as usize
+}
