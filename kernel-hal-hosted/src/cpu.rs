@@ -1,0 +1,30 @@
+//! One processor that cannot sleep and whose switch is a panic
+
+use kernel_hal::cpu::{CpuCounters, CpuInfo, End, PowerAction};
+use kernel_hal::{hal_impl, PhysAddr};
+
+/// What [`kernel_hal::cpu::info`] says here.
+pub const INFO: CpuInfo =
+    CpuInfo { count: 1, features: 1, hw_breakpoints: 4, hw_watchpoints: 4, dcache_line: 64, icache_line: 64 };
+
+hal_impl! {
+    kernel_hal::cpu => fn hal_cpu_idle() {
+        panic!("the kernel idles: everything waits, and in a host test no interrupt comes; move the clock or wake somebody")
+    }
+    kernel_hal::cpu => fn hal_cpu_interrupt_window() {}
+    kernel_hal::cpu => fn hal_cpu_id() -> u32 {
+        0
+    }
+    kernel_hal::cpu => fn hal_cpu_info() -> CpuInfo {
+        INFO
+    }
+    kernel_hal::cpu => fn hal_cpu_counters(_cpu: u32) -> CpuCounters {
+        CpuCounters::default()
+    }
+    kernel_hal::cpu => fn hal_cpu_power(action: PowerAction, end: End) -> ! {
+        panic!("the machine ends: {action:?}, {end:?}")
+    }
+    kernel_hal::cpu => fn hal_firmware_tables() -> (PhysAddr, PhysAddr) {
+        (PhysAddr(0), PhysAddr(0))
+    }
+}
