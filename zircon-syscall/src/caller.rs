@@ -2,9 +2,11 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use kernel_hal::sync::Mutex;
 use kernel_hal::user::{Curable, UserFault, UserIn, UserOut};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
+use zircon_object::ipc::channel::PendingCall;
 use zircon_object::object::{HandleKey, KernelObject, TypedObject};
 use zircon_object::task::{retcode, Deadline, PolicyAction, PolicyCondition, Process, Thread};
 use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
@@ -14,13 +16,21 @@ pub struct Caller<'a> {
     thread: &'a Arc<Thread>,
     process: &'a Arc<Process>,
     policy_exceptions: AtomicU32,
+    vdso_base: AtomicUsize,
+    interrupted_call: Mutex<Option<PendingCall>>,
 }
 
 impl<'a> Caller<'a> {
     /// The calls of `thread`.
     #[must_use]
     pub fn new(thread: &'a Arc<Thread>) -> Self {
-        Self { thread, process: thread.process(), policy_exceptions: AtomicU32::new(0) }
+        Self {
+            thread,
+            process: thread.process(),
+            policy_exceptions: AtomicU32::new(0),
+            vdso_base: AtomicUsize::new(0),
+            interrupted_call: Mutex::new(None),
+        }
     }
 
     /// The calling thread.
@@ -37,10 +47,31 @@ impl<'a> Caller<'a> {
         self.process
     }
 
+    /// Where the vDSO's image begins in the process, or 0. Remembered: once its code is mapped it stays.
+    #[inline(always)]
+    pub(crate) fn vdso_base(&self) -> usize {
+        match self.vdso_base.load(Ordering::Relaxed) {
+            0 => self.find_vdso(),
+            base => base,
+        }
+    }
+
+    #[cold]
+    fn find_vdso(&self) -> usize {
+        let base = self.process.space().vdso_base().unwrap_or(0);
+        self.vdso_base.store(base, Ordering::Relaxed);
+        base
+    }
+
     /// Whether a policy asked for an exception since the last call of this; the thread takes it before it goes on.
     #[inline(always)]
     pub fn take_policy_exception(&self) -> bool {
         self.policy_exceptions.load(Ordering::Relaxed) != 0 && self.policy_exceptions.swap(0, Ordering::Relaxed) != 0
+    }
+
+    /// The `channel_call` that a suspension interrupted: it waits here for `channel_call_finish`.
+    pub(crate) fn interrupted_call(&self) -> &Mutex<Option<PendingCall>> {
+        &self.interrupted_call
     }
 
     /// The object behind a handle, as `T`, when the handle has `rights`.
@@ -121,7 +152,8 @@ impl<'a> Caller<'a> {
         }
     }
 
-    fn ask_for_exception(&self) {
+    /// Makes the thread take a policy exception before it goes on.
+    pub(crate) fn ask_for_exception(&self) {
         self.policy_exceptions.store(1, Ordering::Relaxed);
     }
 

@@ -16,6 +16,8 @@ mod args;
 pub mod caller;
 mod out;
 
+mod channel;
+mod outgoing;
 mod debug;
 mod event;
 mod resource;
@@ -62,7 +64,7 @@ pub enum Entered {
 /// Serves the `syscall` that user code just executed, as far as that needs no waiting.
 #[inline(always)]
 pub fn enter(caller: &Caller<'_>, abi: &VdsoAbi, regs: &GeneralRegs) -> Entered {
-    let Some(id) = abi.call(regs.rax, regs.rip, caller.process().space().vdso_base()) else {
+    let Some(id) = abi.call(regs.rax, regs.rip, caller.vdso_base()) else {
         return Entered::Bad;
     };
     match dispatch_now(caller, id, regs) {

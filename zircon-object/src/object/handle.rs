@@ -85,6 +85,15 @@ impl Handle {
         }
     }
 
+    /// Takes rights away, in place: the handle keeps its identity.
+    ///
+    /// # Errors
+    /// - `InvalidArgs`: `rights` is not a subset of this handle's; nothing changes.
+    pub fn reduce(&mut self, rights: Rights) -> ZxResult {
+        self.rights = self.reduced(rights)?;
+        Ok(())
+    }
+
     /// The object as `T`, when the handle has `rights`. Type is checked before rights, as in Zircon of 2019 and 2020.
     ///
     /// # Errors

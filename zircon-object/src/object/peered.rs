@@ -134,6 +134,11 @@ impl<T, S> Ends<'_, T, S> {
         &mut self.ends[self.side as usize].state
     }
 
+    /// Whether this end has not been severed itself: it has not lost its last handle.
+    pub fn is_open(&self) -> bool {
+        self.ends[self.side as usize].open
+    }
+
     /// Whether the other end is gone.
     #[inline(always)]
     pub fn is_severed(&self) -> bool {

@@ -1,0 +1,200 @@
+//! What a program sends through a channel: bytes and handles, gathered, or consumed when the write fails.
+//!
+//! The handles of `channel_write` and `channel_call` leave the process whatever comes of the call, unless their values cannot
+//! even be read. Those of `channel_write_etc` do so when they are to be moved; what is to be duplicated stays.
+
+use crate::Caller;
+use alloc::vec::Vec;
+use kernel_hal::user::{UserIn, UserInOut};
+use zircon_object::ipc::{Channel, Message};
+use zircon_object::object::{Handle, HandleTable, KernelObject};
+use zx_abi::channel::HandleOp;
+use zx_abi::limits::{CHANNEL_MAX_BYTES, CHANNEL_MAX_HANDLES, HANDLE_MAX};
+use zx_abi::{HandleDisposition, HandleValue, ObjectType, Rights, Status, ZxError, ZxResult};
+
+/// Arguments of `channel_write` and of the sending half of `channel_call`.
+#[derive(Clone, Copy)]
+pub(crate) struct Outgoing {
+    pub(crate) bytes: UserIn<u8>,
+    pub(crate) num_bytes: u32,
+    pub(crate) handles: UserIn<HandleValue>,
+    pub(crate) num_handles: u32,
+}
+
+impl Outgoing {
+    /// The message. When that fails nothing of it is left in the process.
+    ///
+    /// # Errors
+    /// - `OutOfRange`: too many bytes or handles.
+    /// - `NoMemory`: no kernel memory for it.
+    /// - `InvalidArgs`: the bytes cannot be read; or the handle array cannot, then no handle is consumed.
+    /// - `BadHandle`, `AccessDenied`, `NotSupported`: what is wrong with the first handle that cannot be sent.
+    #[inline(always)]
+    pub(crate) fn take(self, caller: &Caller<'_>, channel: &Channel) -> ZxResult<Message> {
+        if !sizes_are_legal(self.num_bytes, self.num_handles) {
+            return Err(self.consume(caller, ZxError::OutOfRange));
+        }
+        let bytes = caller.read_vec(self.bytes, self.num_bytes as usize);
+        if self.num_handles == 0 {
+            return Message::new(bytes?, Vec::new());
+        }
+        let bytes = bytes.map_err(|error| self.consume(caller, error))?;
+        Message::new(bytes, self.take_handles(caller, channel)?)
+    }
+
+    fn take_handles(self, caller: &Caller<'_>, channel: &Channel) -> ZxResult<Vec<Handle>> {
+        let count = self.num_handles as usize;
+        let mut taken = Vec::new();
+        if taken.try_reserve_exact(count).is_err() {
+            return Err(self.consume(caller, ZxError::NoMemory));
+        }
+        let mut values = [0; CHANNEL_MAX_HANDLES];
+        caller.read_slice(self.handles, &mut values[..count])?;
+        let mut status = Ok(());
+        {
+            let mut table = caller.process().handles();
+            for value in &values[..count] {
+                let one = table.remove(*value).and_then(|handle| {
+                    let sendable = may_travel(&handle, channel);
+                    taken.push(handle);
+                    sendable
+                });
+                status = status.and(one);
+            }
+        }
+        match status {
+            Ok(()) => Ok(taken),
+            Err(error) => {
+                drop(taken);
+                Err(caller.lookup_failed(error))
+            }
+        }
+    }
+
+    /// Closes all handles that were to be sent, and passes the error on.
+    #[cold]
+    pub(crate) fn consume(self, caller: &Caller<'_>, error: ZxError) -> ZxError {
+        let mut values = [0; CHANNEL_MAX_HANDLES];
+        let mut left = (self.num_handles as usize).min(HANDLE_MAX);
+        let mut next = self.handles;
+        while left > 0 {
+            let some = &mut values[..left.min(CHANNEL_MAX_HANDLES)];
+            if caller.read_slice(next, some).is_err() {
+                break;
+            }
+            for value in &*some {
+                let handle = caller.process().handles().remove(*value);
+                drop(handle);
+            }
+            next = next.element(some.len());
+            left -= some.len();
+        }
+        error
+    }
+}
+
+/// Arguments of `channel_write_etc`.
+#[derive(Clone, Copy)]
+pub(crate) struct Dispositions {
+    pub(crate) bytes: UserIn<u8>,
+    pub(crate) num_bytes: u32,
+    pub(crate) handles: UserInOut<HandleDisposition>,
+    pub(crate) num_handles: u32,
+}
+
+impl Dispositions {
+    /// The message. When that fails because of a handle, each failing entry gets its own result.
+    ///
+    /// # Errors
+    /// - `OutOfRange`: too many bytes or handles.
+    /// - `NoMemory`: no kernel memory for it.
+    /// - `InvalidArgs`: the bytes or the array cannot be read.
+    /// - What is wrong with the first entry that cannot be sent.
+    pub(crate) fn take(self, caller: &Caller<'_>, channel: &Channel) -> ZxResult<Message> {
+        if !sizes_are_legal(self.num_bytes, self.num_handles) {
+            return Err(self.consume(caller, ZxError::OutOfRange));
+        }
+        let bytes = caller.read_vec(self.bytes, self.num_bytes as usize).map_err(|error| self.consume(caller, error))?;
+        let mut entries = caller.read_vec(self.handles.input(), self.num_handles as usize)?;
+        let mut taken = Vec::new();
+        if taken.try_reserve_exact(entries.len()).is_err() {
+            return Err(self.consume(caller, ZxError::NoMemory));
+        }
+        let mut status = Ok(());
+        {
+            let mut table = caller.process().handles();
+            for entry in &mut entries {
+                let one = take_entry(&mut table, *entry, channel, &mut taken);
+                if let Err(error) = one {
+                    entry.result = Status::from(error).0;
+                }
+                status = status.and(one);
+            }
+        }
+        match status {
+            Ok(()) => Message::new(bytes, taken),
+            Err(error) => {
+                drop(taken);
+                caller.write_slice(self.handles.output(), &entries)?;
+                Err(caller.lookup_failed(error))
+            }
+        }
+    }
+
+    /// Closes the handles that were to be moved, and passes the error on.
+    #[cold]
+    pub(crate) fn consume(self, caller: &Caller<'_>, error: ZxError) -> ZxError {
+        for index in 0..(self.num_handles as usize).min(HANDLE_MAX) {
+            let Ok(entry) = caller.read(self.handles.input().element(index)) else { break };
+            if entry.operation != HandleOp::Duplicate.raw() {
+                let handle = caller.process().handles().remove(entry.handle);
+                drop(handle);
+            }
+        }
+        error
+    }
+}
+
+/// Adds to `taken` what an entry sends; also what it moves without being allowed to, so that it is closed. Nothing is
+/// dropped here, because the table is locked.
+fn take_entry(table: &mut HandleTable, entry: HandleDisposition, channel: &Channel, taken: &mut Vec<Handle>) -> ZxResult {
+    let operation = HandleOp::from_raw(entry.operation);
+    if operation == Some(HandleOp::Duplicate) {
+        let source = table.find(entry.handle)?;
+        may_travel(source, channel)?;
+        is_of_type(source, entry.kind)?;
+        source.reduced(entry.rights)?;
+        source.require(Rights::DUPLICATE)?;
+        taken.push(source.duplicate(entry.rights)?);
+        return Ok(());
+    }
+    let mut handle = table.remove(entry.handle)?;
+    let mut sendable = may_travel(&handle, channel).and_then(|()| is_of_type(&handle, entry.kind));
+    if sendable.is_ok() {
+        sendable = operation.ok_or(ZxError::InvalidArgs).and_then(|_| handle.reduce(entry.rights));
+    }
+    taken.push(handle);
+    sendable
+}
+
+fn sizes_are_legal(num_bytes: u32, num_handles: u32) -> bool {
+    num_bytes as usize <= CHANNEL_MAX_BYTES && num_handles as usize <= CHANNEL_MAX_HANDLES
+}
+
+/// Whether a handle may be sent through this end: an end cannot be sent through itself.
+#[inline(always)]
+fn may_travel(handle: &Handle, channel: &Channel) -> ZxResult {
+    handle.require(Rights::TRANSFER)?;
+    if handle.object().base().koid() == channel.base().koid() {
+        return Err(ZxError::NotSupported);
+    }
+    Ok(())
+}
+
+fn is_of_type(handle: &Handle, kind: u32) -> ZxResult {
+    if kind == ObjectType::None.raw() || kind == handle.object().object_type().raw() {
+        Ok(())
+    } else {
+        Err(ZxError::WrongType)
+    }
+}
