@@ -14,7 +14,7 @@ VDSO       ?=
 DECOMPRESS ?=
 CMDLINE    ?= userboot=bin/shell
 QEMU_EXTRA ?=
-export TARGET ACCEL SMP MEM QEMU_EXTRA
+export TARGET ACCEL SMP MEM QEMU_EXTRA CMDLINE
 unexport CARGO_TARGET_DIR RUSTFLAGS
 
 ifneq ($(filter-out release debug,$(MODE)),)
@@ -139,7 +139,7 @@ USE_VDSO     := $(or $(VDSO),$(OWN_VDSO))
 
 esp: $(KERNEL) $(LOADER) $(if $(ZBI),,$(OWN_ZBI)) $(if $(and $(USERBOOT),$(VDSO)),,$(USER_STAMP))
 	@scripts/esp $(ESP) loader='$(LOADER)' kernel='$(KERNEL)' userboot='$(USE_USERBOOT)' vdso='$(USE_VDSO)' \
-	    zbi='$(USE_ZBI)' $(if $(DECOMPRESS),decompress='$(DECOMPRESS)') cmdline='$(CMDLINE)'
+	    zbi='$(USE_ZBI)' $(if $(DECOMPRESS),decompress='$(DECOMPRESS)') cmdline="$$CMDLINE"
 
 run: esp ## boot in QEMU; this terminal is the serial console (Ctrl-A X quits)
 	@scripts/qemu $(ESP)
