@@ -139,8 +139,8 @@ fn send_message(images: &BootImages, job: &Arc<Job>, process: &Arc<Process>, vds
     // Both ends need a handle, or the first write finds its peer gone.
     let ours = Handle::new(ours).during("bootstrap channel")?;
     let theirs = Handle::new(theirs).during("bootstrap channel")?;
-    let message = Message::new(&command_line(images.cmdline), handles).during("bootstrap message")?;
-    ours.get::<Channel>(Rights::WRITE).and_then(|channel| channel.write(message)).during("bootstrap message")?;
+    let message = Message::from_kernel(&command_line(images.cmdline), handles).during("bootstrap message")?;
+    ours.get::<Channel>(Rights::WRITE).and_then(|channel| channel.write(message)).map(drop).during("bootstrap message")?;
     Ok(theirs)
 }
 

@@ -3,7 +3,8 @@
 use crate::Caller;
 use kernel_hal::cpu::{power, End, PowerAction};
 use kernel_hal::user::{UserIn, UserOut};
-use zircon_object::dev::{Resource, ResourceKind};
+use zircon_object::dev::Resource;
+use zx_abi::device::ResourceKind;
 use zx_abi::limits::{CPRNG_ADD_ENTROPY_MAX, CPRNG_DRAW_MAX};
 use zx_abi::power::PowerCommand;
 use zx_abi::{HandleValue, Rights, SystemPowerctlArg, ZxError, ZxResult};

@@ -74,7 +74,7 @@ pub(crate) fn sys_syscall_test_wrapper(_: &Caller<'_>, a: i32, b: i32, c: i32) -
 /// - `return_value`, when it is an error.
 /// - `NoMemory`, `InvalidArgs`: no handle left, or `out` cannot be written.
 pub(crate) fn sys_syscall_test_handle_create(caller: &Caller<'_>, return_value: i32, out: UserOut<HandleValue>) -> ZxResult {
-    let handle = Handle::new(Event::new()?)?;
+    let handle = Handle::new(Event::create()?)?;
     Status(return_value).into_result()?;
     caller.give(handle, out)
 }

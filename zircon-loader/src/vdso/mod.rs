@@ -10,6 +10,6 @@ mod scan;
 mod variants;
 
 pub(crate) use constants::fill_constants;
-pub(crate) use image::{rodso, Image, ImageError};
+pub(crate) use image::{rodso, Image, ImageError, Rodso};
 pub(crate) use scan::{scan, Level};
 pub(crate) use variants::{block, TEST1, TEST2};

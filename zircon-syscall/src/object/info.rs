@@ -1,19 +1,21 @@
 //! `object_get_info`: one record, or a list of records, per topic.
 
-use super::super::Caller;
+use super::memory;
+use crate::Caller;
 use alloc::vec::Vec;
 use kernel_hal::user::UserOut;
 use zerocopy::{Immutable, IntoBytes};
-use zircon_object::dev::{Resource, ResourceKind};
+use zircon_object::dev::resource::Sharing;
+use zircon_object::dev::Resource;
+use zx_abi::device::{ResourceKind, RESOURCE_EXCLUSIVE};
 use zircon_object::object::{Handle, KernelObject, Koid};
-use zircon_object::signal::Timer;
 use zircon_object::task::job::KillOnOom;
 use zircon_object::task::thread_state::Phase;
 use zircon_object::task::{Job, Process, ProcessStatus, Thread};
 use zircon_object::vm::{Vmar, Vmo};
 use zx_abi::info::{
     CpuStatsInfo, HandleBasicInfo, HandleCountInfo, HandleExtendedInfo, InfoTopic, JobInfo, KmemStatsInfo,
-    ProcessHandleStatsInfo, ProcessInfo, TaskRuntimeInfo, ThreadInfo, ThreadStatsInfo, TimerInfo, VmarInfo, CPU_ONLINE, PROP_WAITABLE,
+    ProcessHandleStatsInfo, ProcessInfo, ResourceInfo, TaskRuntimeInfo, ThreadInfo, ThreadStatsInfo, VmarInfo, CPU_ONLINE, PROP_WAITABLE,
 };
 use zx_abi::limits::PAGE_SIZE;
 use zx_abi::{HandleValue, ObjectType, Rights, ZxError, ZxResult};
@@ -97,7 +99,7 @@ pub(crate) fn sys_object_get_info(
         }
         InfoTopic::Vmar => {
             let vmar = caller.get::<Vmar>(handle, Rights::INSPECT)?;
-            sink.one(&VmarInfo { base: vmar.base_addr() as u64, len: vmar.len() as u64 })
+            sink.one(&VmarInfo { base: vmar.base_addr() as u64, len: vmar.size() as u64 })
         }
         InfoTopic::JobChildren => sink.koids(&caller.get::<Job>(handle, Rights::ENUMERATE)?.child_koids()),
         InfoTopic::JobProcesses => sink.koids(&caller.get::<Job>(handle, Rights::ENUMERATE)?.process_koids()),
@@ -126,7 +128,7 @@ pub(crate) fn sys_object_get_info(
         InfoTopic::TaskStats => {
             let process = caller.get::<Process>(handle, Rights::INSPECT)?;
             alive(&process)?;
-            sink.one(&crate::vmar::task_stats(process.space()))
+            sink.one(&memory::task_stats(process.space()))
         }
         InfoTopic::ProcessMaps => {
             let process = caller.get::<Process>(handle, Rights::INSPECT)?;
@@ -134,25 +136,20 @@ pub(crate) fn sys_object_get_info(
                 return Err(ZxError::AccessDenied);
             }
             alive(&process)?;
-            sink.list(&crate::vmar::maps(&process)?)
+            sink.list(&memory::maps(&process)?)
         }
         InfoTopic::ProcessVmos => {
             let process = caller.get::<Process>(handle, Rights::INSPECT)?;
             if process.status() != ProcessStatus::Running {
                 return Err(ZxError::BadState);
             }
-            sink.list(&crate::vmo::process_vmos(&process)?)
+            sink.list(&memory::process_vmos(&process)?)
         }
         InfoTopic::Vmo => {
             let (vmo, rights) = caller.get_with_rights::<Vmo>(handle)?;
-            sink.one(&crate::vmo::record(&vmo, rights))
+            sink.one(&memory::vmo_record(&vmo, rights))
         }
-        InfoTopic::Timer => {
-            let timer = caller.get::<Timer>(handle, Rights::INSPECT)?;
-            let (options, deadline, slack) = timer.info();
-            sink.one(&TimerInfo { options, deadline, slack, ..TimerInfo::default() })
-        }
-        InfoTopic::Resource => sink.one(&caller.get::<Resource>(handle, Rights::INSPECT)?.info()),
+        InfoTopic::Resource => sink.one(&resource_info(&*caller.get::<Resource>(handle, Rights::INSPECT)?)),
         InfoTopic::CpuStats => {
             root_resource(caller, handle)?;
             sink.list(&cpu_stats()?)
@@ -165,7 +162,18 @@ pub(crate) fn sys_object_get_info(
             caller.get::<Thread>(handle, Rights::INSPECT)?;
             Err(ZxError::BadState)
         }
-        InfoTopic::Bti | InfoTopic::Socket | InfoTopic::Stream | InfoTopic::Msi => Err(ZxError::NotSupported),
+        InfoTopic::Timer | InfoTopic::Bti | InfoTopic::Socket | InfoTopic::Stream | InfoTopic::Msi => Err(ZxError::NotSupported),
+    }
+}
+
+fn resource_info(resource: &Resource) -> ResourceInfo {
+    let extent = resource.extent();
+    ResourceInfo {
+        kind: resource.kind().raw(),
+        flags: if resource.sharing() == Sharing::Exclusive { RESOURCE_EXCLUSIVE } else { 0 },
+        base: extent.base,
+        size: extent.size,
+        name: resource.name().map(|name| name.get()).unwrap_or_default(),
     }
 }
 

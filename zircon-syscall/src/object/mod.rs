@@ -2,6 +2,7 @@
 
 pub(crate) mod child;
 pub(crate) mod info;
+mod memory;
 pub(crate) mod property;
 pub(crate) mod signal;
 pub(crate) mod wait;

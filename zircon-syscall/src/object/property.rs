@@ -37,7 +37,7 @@ pub(crate) fn sys_object_get_property(
             return caller.write_slice(value, &name);
         }
         Property::ProcessDebugAddr => sized(value_size, || Ok(downcast::<Process>(object)?.debug_addr()))?,
-        Property::ProcessVdsoBaseAddress => sized(value_size, || Ok(downcast::<Process>(object)?.space().vdso_base()))?,
+        Property::ProcessVdsoBaseAddress => sized(value_size, || Ok(downcast::<Process>(object)?.space().vdso_base().unwrap_or(0)))?,
         Property::ProcessBreakOnLoad => sized(value_size, || Ok(downcast::<Process>(object)?.break_on_load()))?,
         Property::VmoContentSize => {
             need(value_size, 8)?;

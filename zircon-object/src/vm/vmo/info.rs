@@ -44,7 +44,7 @@ impl Vmo {
     }
 
     /// Pages that count for the VMO in a range of page numbers of it.
-    pub(in crate::vm) fn committed_pages(&self, range: Range<u64>) -> u64 {
+    pub fn committed_pages(&self, range: Range<u64>) -> u64 {
         let family = self.pages_owner().family();
         let (memory, first) = self.memory();
         let Ok(tree) = memory.tree() else { return 0 };

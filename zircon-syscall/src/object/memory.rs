@@ -1,0 +1,127 @@
+//! Records about the memory of processes: what is mapped, which VMOs they hold.
+
+use alloc::vec::Vec;
+use zircon_object::object::KernelObject;
+use zircon_object::task::Process;
+use zircon_object::vm::{AddressSpace, Perms, RegionInfo, RegionKind, Vmo};
+use zx_abi::info::{MapsInfo, MapsKind, MapsMapping, TaskStatsInfo, VmoInfo, VmoInfoFlags};
+use zx_abi::limits::{NAME_LEN, PAGE_SIZE};
+use zx_abi::{ObjectType, Rights, VmOptions, ZxError, ZxResult};
+
+const PAGE: u64 = PAGE_SIZE as u64;
+
+/// ZX_INFO_TASK_STATS.
+pub(super) fn task_stats(space: &AddressSpace) -> TaskStatsInfo {
+    let stats = space.stats();
+    TaskStatsInfo {
+        mem_mapped_bytes: stats.mapped,
+        mem_private_bytes: stats.private,
+        mem_shared_bytes: stats.shared,
+        mem_scaled_shared_bytes: stats.scaled_shared,
+    }
+}
+
+/// ZX_INFO_PROCESS_MAPS: the address space, then regions and mappings, parents first.
+///
+/// # Errors
+/// - `NoMemory`: no kernel memory for the list.
+pub(super) fn maps(process: &Process) -> ZxResult<Vec<MapsInfo>> {
+    let space = process.space();
+    let mut rows = Vec::new();
+    rows.try_reserve_exact(space.entries() + 1).map_err(|_| ZxError::NoMemory)?;
+    rows.push(MapsInfo {
+        name: text(format_args!("proc:{}", process.base().koid().0)),
+        base: space.base() as u64,
+        size: space.size() as u64,
+        kind: MapsKind::Aspace.raw(),
+        ..MapsInfo::default()
+    });
+    space.for_each(&mut |region| {
+        if rows.len() < rows.capacity() {
+            rows.push(row(region));
+        }
+    });
+    Ok(rows)
+}
+
+fn row(region: &RegionInfo) -> MapsInfo {
+    let place = MapsInfo { base: region.base as u64, size: region.len as u64, depth: region.depth, ..MapsInfo::default() };
+    match &region.kind {
+        RegionKind::Vmar if region.depth == 1 => MapsInfo { name: text(format_args!("root")), kind: MapsKind::Vmar.raw(), ..place },
+        RegionKind::Vmar => {
+            MapsInfo { name: text(format_args!("vmar:{:x}", region.base)), kind: MapsKind::Vmar.raw(), ..place }
+        }
+        RegionKind::Mapping { vmo, vmo_offset, perms } => MapsInfo {
+            name: vmo.name().map_or([0; NAME_LEN], |name| name.get()),
+            kind: MapsKind::Mapping.raw(),
+            mapping: MapsMapping {
+                mmu_flags: options_of(*perms).bits(),
+                vmo_koid: vmo.base().koid().0,
+                vmo_offset: *vmo_offset,
+                committed_pages: vmo.committed_pages(vmo_offset / PAGE..(vmo_offset + region.len as u64).div_ceil(PAGE)),
+                ..MapsMapping::default()
+            },
+            ..place
+        },
+    }
+}
+
+fn options_of(perms: Perms) -> VmOptions {
+    let mut options = VmOptions::empty();
+    options.set(VmOptions::PERM_READ, perms.contains(Perms::READ));
+    options.set(VmOptions::PERM_WRITE, perms.contains(Perms::WRITE));
+    options.set(VmOptions::PERM_EXECUTE, perms.contains(Perms::EXECUTE));
+    options
+}
+
+/// ZX_INFO_VMO of a VMO found through a handle.
+pub(super) fn vmo_record(vmo: &Vmo, rights: Rights) -> VmoInfo {
+    VmoInfo { handle_rights: rights, ..vmo.info() }
+}
+
+/// ZX_INFO_PROCESS_VMOS: every VMO once per handle and once per mapping.
+///
+/// # Errors
+/// - `NoMemory`: no kernel memory for the list.
+pub(super) fn process_vmos(process: &Process) -> ZxResult<Vec<VmoInfo>> {
+    let mut found = Vec::new();
+    {
+        let table = process.handles();
+        let vmos = table.iter().filter(|(_, handle)| handle.object().object_type() == ObjectType::Vmo);
+        for (_, handle) in vmos {
+            found.try_reserve(1).map_err(|_| ZxError::NoMemory)?;
+            found.push((handle.get::<Vmo>(Rights::empty())?, handle.rights(), VmoInfoFlags::VIA_HANDLE));
+        }
+    }
+    let space = process.space();
+    found.try_reserve(space.entries()).map_err(|_| ZxError::NoMemory)?;
+    space.for_each(&mut |region| {
+        if let (RegionKind::Mapping { vmo, .. }, true) = (&region.kind, found.len() < found.capacity()) {
+            found.push((vmo.clone(), Rights::empty(), VmoInfoFlags::VIA_MAPPING));
+        }
+    });
+    let mut rows = Vec::new();
+    rows.try_reserve_exact(found.len()).map_err(|_| ZxError::NoMemory)?;
+    rows.extend(found.into_iter().map(|(vmo, rights, how)| {
+        let record = vmo_record(&vmo, rights);
+        VmoInfo { flags: record.flags | how.bits(), ..record }
+    }));
+    Ok(rows)
+}
+
+/// A name put together, cut to 31 bytes.
+fn text(args: core::fmt::Arguments<'_>) -> [u8; NAME_LEN] {
+    struct Name([u8; NAME_LEN], usize);
+    impl core::fmt::Write for Name {
+        fn write_str(&mut self, text: &str) -> core::fmt::Result {
+            for byte in text.bytes().take(NAME_LEN - 1 - self.1.min(NAME_LEN - 1)) {
+                self.0[self.1] = byte;
+                self.1 += 1;
+            }
+            Ok(())
+        }
+    }
+    let mut name = Name([0; NAME_LEN], 0);
+    let _ = core::fmt::write(&mut name, args);
+    name.0
+}
