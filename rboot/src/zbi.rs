@@ -154,7 +154,7 @@ impl fmt::Display for ZbiError {
             }
             Self::BadCrc { offset, wanted, found } => write!(
                 f,
-                "corrupt boot image: CRC of the item at {offset:#x} is {found:#010x}, its header says {wanted:#010x}"
+                "corrupt boot image: bad CRC at {offset:#x} ({found:08x}, not {wanted:08x})"
             ),
         }
     }
