@@ -17,6 +17,8 @@ mod hw;
 mod page_tree;
 mod registry;
 mod space;
+#[cfg(test)]
+mod tests;
 mod vmar;
 mod vmo;
 

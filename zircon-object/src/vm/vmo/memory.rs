@@ -172,7 +172,7 @@ impl Memory {
 }
 
 /// The frame of zeros that is mapped where a VMO has no page. Nobody writes it; it is made once and kept.
-fn zero_frame() -> ZxResult<PhysAddr> {
+pub(super) fn zero_frame() -> ZxResult<PhysAddr> {
     static ZERO: Mutex<Option<PhysAddr>> = Mutex::new(None);
     let mut zero = ZERO.lock();
     match *zero {
