@@ -25,7 +25,11 @@ fn main() -> io::Result<()> {
 
 fn push_function(source: &mut String, call: &Syscall) {
     let Syscall { name, variant, .. } = call;
-    let params: Vec<String> = call.args.iter().map(|arg| format!("{}: {}", arg.name, rust_type(arg.ty))).collect();
+    let params: Vec<String> = call
+        .args
+        .iter()
+        .map(|arg| format!("{}: {}", arg.name, rust_type(arg.ty)))
+        .collect();
     let types: Vec<String> = call.args.iter().map(|arg| rust_type(arg.ty)).collect();
     let values: Vec<&str> = call.args.iter().map(|arg| arg.name).collect();
     let result = match call.ret.rust() {

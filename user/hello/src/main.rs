@@ -9,7 +9,11 @@ libzx::entry!(main);
 fn main(startup: Startup) -> i64 {
     println!("hello from user space");
     println!("arguments: {:?}", startup.args);
-    println!("environment: {} entries, {} handles", startup.env.len(), startup.handles().len());
+    println!(
+        "environment: {} entries, {} handles",
+        startup.env.len(),
+        startup.handles().len()
+    );
     for entry in &startup.env {
         println!("  {entry}");
     }

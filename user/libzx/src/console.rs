@@ -22,14 +22,20 @@ macro_rules! println {
 
 /// Prints formatted text; see [`print!`].
 pub fn print(text: fmt::Arguments<'_>) {
-    let mut line = Line { bytes: [0; LINE_MAX], len: 0 };
+    let mut line = Line {
+        bytes: [0; LINE_MAX],
+        len: 0,
+    };
     let _ = line.write_fmt(text);
     line.flush();
 }
 
 /// Prints formatted text and a newline in one piece; see [`println!`].
 pub fn print_line(text: fmt::Arguments<'_>) {
-    let mut line = Line { bytes: [0; LINE_MAX], len: 0 };
+    let mut line = Line {
+        bytes: [0; LINE_MAX],
+        len: 0,
+    };
     let _ = line.write_fmt(text);
     let _ = line.write_str("\n");
     line.flush();

@@ -129,13 +129,25 @@ pub fn plan(head: &[u8], file_size: u64) -> Result<Plan, ElfError> {
     if header.kind != ET_DYN && header.kind != ET_EXEC {
         return Err(ElfError::NotAProgram);
     }
-    let headers = usize::try_from(header.phoff).ok().and_then(|start| head.get(start..)).ok_or(ElfError::Truncated)?;
-    let mut plan =
-        Plan { fixed_address: None, span: 0, entry: 0, segments: Vec::new(), interpreter: None, stack_size: None };
+    let headers = usize::try_from(header.phoff)
+        .ok()
+        .and_then(|start| head.get(start..))
+        .ok_or(ElfError::Truncated)?;
+    let mut plan = Plan {
+        fixed_address: None,
+        span: 0,
+        entry: 0,
+        segments: Vec::new(),
+        interpreter: None,
+        stack_size: None,
+    };
     let mut base = None;
     for index in 0..usize::from(header.phnum) {
-        let bytes = headers.get(index * size_of::<ProgramHeader>()..).ok_or(ElfError::Truncated)?;
-        let (segment, _) = ProgramHeader::read_from_prefix(bytes).map_err(|_| ElfError::Truncated)?;
+        let bytes = headers
+            .get(index * size_of::<ProgramHeader>()..)
+            .ok_or(ElfError::Truncated)?;
+        let (segment, _) =
+            ProgramHeader::read_from_prefix(bytes).map_err(|_| ElfError::Truncated)?;
         match segment.kind {
             PT_LOAD if segment.memsz > 0 => {
                 let base = *base.get_or_insert(round_down(segment.vaddr));
@@ -158,12 +170,22 @@ pub fn plan(head: &[u8], file_size: u64) -> Result<Plan, ElfError> {
     Ok(plan)
 }
 
-fn load_segment(header: &ProgramHeader, base: u64, end: u64, file_size: u64) -> Result<Segment, ElfError> {
+fn load_segment(
+    header: &ProgramHeader,
+    base: u64,
+    end: u64,
+    file_size: u64,
+) -> Result<Segment, ElfError> {
     check_in_file(header.offset, header.filesz, file_size)?;
     let in_page = header.vaddr % PAGE;
-    let from_base = header.vaddr.checked_sub(base).ok_or(ElfError::BadSegments)?;
+    let from_base = header
+        .vaddr
+        .checked_sub(base)
+        .ok_or(ElfError::BadSegments)?;
     let start = from_base - in_page;
-    let memory_end = from_base.checked_add(header.memsz).and_then(|end| end.checked_next_multiple_of(PAGE));
+    let memory_end = from_base
+        .checked_add(header.memsz)
+        .and_then(|end| end.checked_next_multiple_of(PAGE));
     let memory_end = memory_end.ok_or(ElfError::BadSegments)?;
     let is_sound = header.offset % PAGE == in_page
         && header.filesz <= header.memsz
@@ -176,7 +198,11 @@ fn load_segment(header: &ProgramHeader, base: u64, end: u64, file_size: u64) -> 
         start,
         len: memory_end - start,
         file_offset: header.offset - in_page,
-        file_len: if header.filesz == 0 { 0 } else { header.filesz + in_page },
+        file_len: if header.filesz == 0 {
+            0
+        } else {
+            header.filesz + in_page
+        },
         readable: header.flags & PF_R != 0,
         writable: header.flags & PF_W != 0,
         executable: header.flags & PF_X != 0,
@@ -213,9 +239,22 @@ mod tests {
         put(&mut image, 56, [u8::try_from(headers.len()).unwrap(), 0]);
         for (index, header) in headers.iter().enumerate() {
             let at = 64 + index * 56;
-            put(&mut image, at, u32::try_from(header[0]).unwrap().to_le_bytes());
-            put(&mut image, at + 4, u32::try_from(header[1]).unwrap().to_le_bytes());
-            for (field, value) in [(8, header[2]), (16, header[3]), (32, header[4]), (40, header[5])] {
+            put(
+                &mut image,
+                at,
+                u32::try_from(header[0]).unwrap().to_le_bytes(),
+            );
+            put(
+                &mut image,
+                at + 4,
+                u32::try_from(header[1]).unwrap().to_le_bytes(),
+            );
+            for (field, value) in [
+                (8, header[2]),
+                (16, header[3]),
+                (32, header[4]),
+                (40, header[5]),
+            ] {
                 put(&mut image, at + field, value.to_le_bytes());
             }
         }
@@ -235,17 +274,30 @@ mod tests {
             ],
         );
         let plan = plan(&file, 0x4000).unwrap();
-        assert_eq!((plan.fixed_address, plan.span, plan.entry), (None, 0x6000, 0x1100));
+        assert_eq!(
+            (plan.fixed_address, plan.span, plan.entry),
+            (None, 0x6000, 0x1100)
+        );
         assert_eq!(plan.stack_size, Some(0x8000));
         assert_eq!(plan.interpreter, None);
         let data = plan.segments[2];
-        assert_eq!((data.start, data.len, data.file_offset, data.file_len), (0x3000, 0x3000, 0x2000, 0x900));
+        assert_eq!(
+            (data.start, data.len, data.file_offset, data.file_len),
+            (0x3000, 0x3000, 0x2000, 0x900)
+        );
         assert!(data.writable && !data.executable);
     }
 
     #[test]
     fn a_fixed_program_keeps_its_address_and_names_its_interpreter() {
-        let file = image(ET_EXEC, 0x40_1000, &[[3, 4, 0x200, 0, 12, 0], [1, 5, 0, 0x40_0000, 0x2000, 0x2000]]);
+        let file = image(
+            ET_EXEC,
+            0x40_1000,
+            &[
+                [3, 4, 0x200, 0, 12, 0],
+                [1, 5, 0, 0x40_0000, 0x2000, 0x2000],
+            ],
+        );
         let plan = plan(&file, 0x4000).unwrap();
         assert_eq!((plan.fixed_address, plan.entry), (Some(0x40_0000), 0x1000));
         assert_eq!(plan.interpreter, Some((0x200, 12)));
@@ -255,13 +307,23 @@ mod tests {
     fn what_cannot_be_loaded_is_named() {
         assert_eq!(plan(b"#!/bin/sh", 9), Err(ElfError::NotAnX86Elf));
         assert_eq!(plan(&image(1, 0, &[]), 0x4000), Err(ElfError::NotAProgram));
-        assert_eq!(plan(&image(ET_DYN, 0, &[]), 0x4000), Err(ElfError::NotAProgram));
+        assert_eq!(
+            plan(&image(ET_DYN, 0, &[]), 0x4000),
+            Err(ElfError::NotAProgram)
+        );
         let beyond = image(ET_DYN, 0, &[[1, 4, 0x3000, 0x3000, 0x1001, 0x2000]]);
         assert_eq!(plan(&beyond, 0x4000), Err(ElfError::Truncated));
-        let overlapping = image(ET_DYN, 0, &[[1, 4, 0, 0, 0x1800, 0x1800], [1, 5, 0x1800, 0x1800, 1, 1]]);
+        let overlapping = image(
+            ET_DYN,
+            0,
+            &[[1, 4, 0, 0, 0x1800, 0x1800], [1, 5, 0x1800, 0x1800, 1, 1]],
+        );
         assert_eq!(plan(&overlapping, 0x4000), Err(ElfError::BadSegments));
         let huge = image(ET_DYN, 0, &[[1, 4, 0, 0, 0, u64::MAX]]);
         assert_eq!(plan(&huge, 0x4000), Err(ElfError::BadSegments));
-        assert_eq!(plan(&image(ET_DYN, 0, &[[1, 4, 0, 0, 1, 1]])[..100], 0x4000), Err(ElfError::Truncated));
+        assert_eq!(
+            plan(&image(ET_DYN, 0, &[[1, 4, 0, 0, 1, 1]])[..100], 0x4000),
+            Err(ElfError::Truncated)
+        );
     }
 }

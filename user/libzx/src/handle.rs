@@ -73,7 +73,8 @@ pub trait AsHandle {
     fn wait_one(&self, signals: Signals, deadline: i64) -> ZxResult<Signals> {
         let mut observed = Signals::empty();
         // SAFETY: `observed` is this frame's.
-        unsafe { sys::zx_object_wait_one(self.raw(), signals, deadline, &mut observed) }.into_result()?;
+        unsafe { sys::zx_object_wait_one(self.raw(), signals, deadline, &mut observed) }
+            .into_result()?;
         Ok(observed)
     }
 
@@ -84,7 +85,9 @@ pub trait AsHandle {
     fn signals_now(&self, signals: Signals) -> ZxResult<Signals> {
         let mut observed = Signals::empty();
         // SAFETY: `observed` is this frame's.
-        match unsafe { sys::zx_object_wait_one(self.raw(), signals, 0, &mut observed) }.into_result() {
+        match unsafe { sys::zx_object_wait_one(self.raw(), signals, 0, &mut observed) }
+            .into_result()
+        {
             Ok(()) | Err(zx_abi::ZxError::TimedOut) => Ok(observed),
             Err(error) => Err(error),
         }
@@ -96,7 +99,8 @@ pub trait AsHandle {
     /// Those of `zx_object_wait_async`.
     fn wait_async(&self, port: &Port, key: u64, signals: Signals, options: u32) -> ZxResult {
         // SAFETY: the call touches no memory of the program.
-        unsafe { sys::zx_object_wait_async(self.raw(), port.raw(), key, signals, options) }.into_result()
+        unsafe { sys::zx_object_wait_async(self.raw(), port.raw(), key, signals, options) }
+            .into_result()
     }
 
     /// Clears, then sets signals.
@@ -125,8 +129,17 @@ pub trait AsHandle {
         let (mut actual, mut avail) = (0, 0);
         let (pointer, size) = (buffer.as_mut_ptr(), buffer.len());
         // SAFETY: the buffer is borrowed for the call; the counts are this frame's.
-        unsafe { sys::zx_object_get_info(self.raw(), topic.raw(), pointer, size, &mut actual, &mut avail) }
-            .into_result()?;
+        unsafe {
+            sys::zx_object_get_info(
+                self.raw(),
+                topic.raw(),
+                pointer,
+                size,
+                &mut actual,
+                &mut avail,
+            )
+        }
+        .into_result()?;
         Ok((actual, avail))
     }
 
@@ -154,7 +167,8 @@ pub trait AsHandle {
         let mut room = 16;
         loop {
             let mut records: Vec<T> = (0..room).map(|_| T::new_zeroed()).collect();
-            let (actual, avail) = self.get_info_bytes(topic, records.as_mut_slice().as_mut_bytes())?;
+            let (actual, avail) =
+                self.get_info_bytes(topic, records.as_mut_slice().as_mut_bytes())?;
             if avail <= room {
                 records.truncate(actual);
                 return Ok(records);
@@ -169,7 +183,10 @@ pub trait AsHandle {
     /// Those of `zx_object_get_property`.
     fn get_property(&self, property: Property, value: &mut [u8]) -> ZxResult {
         // SAFETY: `value` is borrowed for the call.
-        unsafe { sys::zx_object_get_property(self.raw(), property.raw(), value.as_mut_ptr(), value.len()) }.into_result()
+        unsafe {
+            sys::zx_object_get_property(self.raw(), property.raw(), value.as_mut_ptr(), value.len())
+        }
+        .into_result()
     }
 
     /// Sets a property.
@@ -178,7 +195,10 @@ pub trait AsHandle {
     /// Those of `zx_object_set_property`.
     fn set_property(&self, property: Property, value: &[u8]) -> ZxResult {
         // SAFETY: `value` is borrowed for the call.
-        unsafe { sys::zx_object_set_property(self.raw(), property.raw(), value.as_ptr(), value.len()) }.into_result()
+        unsafe {
+            sys::zx_object_set_property(self.raw(), property.raw(), value.as_ptr(), value.len())
+        }
+        .into_result()
     }
 
     /// The object's name.
@@ -188,7 +208,10 @@ pub trait AsHandle {
     fn name(&self) -> ZxResult<String> {
         let mut bytes = [0; 32];
         self.get_property(Property::Name, &mut bytes)?;
-        let len = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+        let len = bytes
+            .iter()
+            .position(|&byte| byte == 0)
+            .unwrap_or(bytes.len());
         Ok(String::from_utf8_lossy(&bytes[..len]).into_owned())
     }
 

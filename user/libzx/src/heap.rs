@@ -53,7 +53,8 @@ impl Heap {
 // SAFETY: blocks come from the buddy heap, which hands out each byte once until it is freed.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        self.allocate(layout).map_or(ptr::null_mut(), NonNull::as_ptr)
+        self.allocate(layout)
+            .map_or(ptr::null_mut(), NonNull::as_ptr)
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
@@ -66,11 +67,20 @@ unsafe impl GlobalAlloc for Heap {
 
 /// Maps memory with room for a block of `layout`; the buddy heap wants a power of two that is naturally aligned.
 fn map_more(layout: Layout) -> Option<(usize, usize)> {
-    let block = layout.size().max(layout.align()).checked_next_power_of_two()?;
+    let block = layout
+        .size()
+        .max(layout.align())
+        .checked_next_power_of_two()?;
     let len = block.checked_mul(2)?.max(GROWTH);
     let mapped: ZxResult<usize> = with_own_root_vmar(|vmar| {
         let vmo = Vmo::create(len as u64, 0)?;
-        vmar.map(VmOptions::PERM_READ | VmOptions::PERM_WRITE, 0, &vmo, 0, len)
+        vmar.map(
+            VmOptions::PERM_READ | VmOptions::PERM_WRITE,
+            0,
+            &vmo,
+            0,
+            len,
+        )
     });
     let start = mapped.ok()?;
     Some((start, start + len))

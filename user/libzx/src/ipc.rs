@@ -41,8 +41,17 @@ impl Channel {
         let values: Vec<HandleValue> = handles.into_iter().map(Handle::into_raw).collect();
         let (num_bytes, num_handles) = (count(bytes.len())?, count(values.len())?);
         // SAFETY: both slices live through the call; the handles were given up above.
-        unsafe { sys::zx_channel_write(self.raw(), 0, bytes.as_ptr(), num_bytes, values.as_ptr(), num_handles) }
-            .into_result()
+        unsafe {
+            sys::zx_channel_write(
+                self.raw(),
+                0,
+                bytes.as_ptr(),
+                num_bytes,
+                values.as_ptr(),
+                num_handles,
+            )
+        }
+        .into_result()
     }
 
     /// Takes the next message.
@@ -55,19 +64,29 @@ impl Channel {
             let mut bytes = alloc::vec![0; room.0];
             let mut values = alloc::vec![0; room.1];
             let (status, num_bytes, num_handles) = self.read_raw(&mut bytes, &mut values);
-            if status == Err(ZxError::BufferTooSmall) && (num_bytes > room.0 || num_handles > room.1) {
+            if status == Err(ZxError::BufferTooSmall)
+                && (num_bytes > room.0 || num_handles > room.1)
+            {
                 room = (num_bytes.max(room.0), num_handles.max(room.1));
                 continue;
             }
             status?;
             bytes.truncate(num_bytes);
-            let handles = values.into_iter().take(num_handles).map(Handle::from_raw).collect();
+            let handles = values
+                .into_iter()
+                .take(num_handles)
+                .map(Handle::from_raw)
+                .collect();
             return Ok(Message { bytes, handles });
         }
     }
 
     /// `zx_channel_read` into the caller's buffers: result, bytes and handles read (or needed).
-    pub fn read_raw(&self, bytes: &mut [u8], handles: &mut [HandleValue]) -> (ZxResult, usize, usize) {
+    pub fn read_raw(
+        &self,
+        bytes: &mut [u8],
+        handles: &mut [HandleValue],
+    ) -> (ZxResult, usize, usize) {
         let (mut num_bytes, mut num_handles) = (0, 0);
         let (Ok(byte_room), Ok(handle_room)) = (count(bytes.len()), count(handles.len())) else {
             return (Err(ZxError::OutOfRange), 0, 0);
@@ -85,7 +104,11 @@ impl Channel {
                 &mut num_handles,
             )
         };
-        (status.into_result(), num_bytes as usize, num_handles as usize)
+        (
+            status.into_result(),
+            num_bytes as usize,
+            num_handles as usize,
+        )
     }
 
     /// Waits for a message and takes it.
@@ -94,7 +117,10 @@ impl Channel {
     /// `TimedOut`, or `PeerClosed` when the channel is empty and the peer is gone.
     pub fn read_by(&self, deadline: i64) -> ZxResult<Message> {
         use zx_abi::Signals;
-        self.wait_one(Signals::CHANNEL_READABLE | Signals::CHANNEL_PEER_CLOSED, deadline)?;
+        self.wait_one(
+            Signals::CHANNEL_READABLE | Signals::CHANNEL_PEER_CLOSED,
+            deadline,
+        )?;
         self.read()
     }
 }
@@ -123,8 +149,16 @@ impl Socket {
     pub fn write(&self, options: u32, bytes: &[u8]) -> ZxResult<usize> {
         let mut actual = 0;
         // SAFETY: `bytes` lives through the call, `actual` is this frame's.
-        unsafe { sys::zx_socket_write(self.raw(), options, bytes.as_ptr(), bytes.len(), &mut actual) }
-            .into_result()?;
+        unsafe {
+            sys::zx_socket_write(
+                self.raw(),
+                options,
+                bytes.as_ptr(),
+                bytes.len(),
+                &mut actual,
+            )
+        }
+        .into_result()?;
         Ok(actual)
     }
 
@@ -135,8 +169,16 @@ impl Socket {
     pub fn read(&self, options: u32, buffer: &mut [u8]) -> ZxResult<usize> {
         let mut actual = 0;
         // SAFETY: the buffer is borrowed for the call, `actual` is this frame's.
-        unsafe { sys::zx_socket_read(self.raw(), options, buffer.as_mut_ptr(), buffer.len(), &mut actual) }
-            .into_result()?;
+        unsafe {
+            sys::zx_socket_read(
+                self.raw(),
+                options,
+                buffer.as_mut_ptr(),
+                buffer.len(),
+                &mut actual,
+            )
+        }
+        .into_result()?;
         Ok(actual)
     }
 
@@ -163,7 +205,8 @@ impl Fifo {
     pub fn create(elem_count: usize, elem_size: usize, options: u32) -> ZxResult<(Self, Self)> {
         let (mut left, mut right) = (0, 0);
         // SAFETY: both results are this frame's.
-        unsafe { sys::zx_fifo_create(elem_count, elem_size, options, &mut left, &mut right) }.into_result()?;
+        unsafe { sys::zx_fifo_create(elem_count, elem_size, options, &mut left, &mut right) }
+            .into_result()?;
         Ok((Self(Handle::from_raw(left)), Self(Handle::from_raw(right))))
     }
 
@@ -174,7 +217,8 @@ impl Fifo {
     pub fn write(&self, elem_size: usize, data: &[u8]) -> ZxResult<usize> {
         let (mut actual, elements) = (0, data.len().checked_div(elem_size).unwrap_or(0));
         // SAFETY: `data` holds that many elements and lives through the call.
-        unsafe { sys::zx_fifo_write(self.raw(), elem_size, data.as_ptr(), elements, &mut actual) }.into_result()?;
+        unsafe { sys::zx_fifo_write(self.raw(), elem_size, data.as_ptr(), elements, &mut actual) }
+            .into_result()?;
         Ok(actual)
     }
 
@@ -185,8 +229,16 @@ impl Fifo {
     pub fn read(&self, elem_size: usize, data: &mut [u8]) -> ZxResult<usize> {
         let (mut actual, elements) = (0, data.len().checked_div(elem_size).unwrap_or(0));
         // SAFETY: `data` has room for that many elements and is borrowed for the call.
-        unsafe { sys::zx_fifo_read(self.raw(), elem_size, data.as_mut_ptr(), elements, &mut actual) }
-            .into_result()?;
+        unsafe {
+            sys::zx_fifo_read(
+                self.raw(),
+                elem_size,
+                data.as_mut_ptr(),
+                elements,
+                &mut actual,
+            )
+        }
+        .into_result()?;
         Ok(actual)
     }
 }
@@ -223,7 +275,8 @@ impl Debuglog {
     /// Those of `zx_debuglog_read`; `ShouldWait` when there is none.
     pub fn read(&self, record: &mut [u8]) -> ZxResult<usize> {
         // SAFETY: `record` is borrowed for the call.
-        let status = unsafe { sys::zx_debuglog_read(self.raw(), 0, record.as_mut_ptr(), record.len()) };
+        let status =
+            unsafe { sys::zx_debuglog_read(self.raw(), 0, record.as_mut_ptr(), record.len()) };
         status.into_result()?;
         Ok(usize::try_from(status.0).unwrap_or(0))
     }

@@ -20,8 +20,14 @@
 //! the typed handles ([`Channel`], [`Vmo`], ...) safe. [`process`] starts other programs. All unsafe code of user
 //! programs lives in this crate. Start reading at `start.rs`.
 #![cfg_attr(not(test), no_std)]
-#![cfg_attr(not(target_os = "none"), expect(dead_code, reason = "start code exists on the target only"))]
-#![expect(internal_features, reason = "entry! must name a symbol in programs that forbid unsafe code")]
+#![cfg_attr(
+    not(target_os = "none"),
+    expect(dead_code, reason = "start code exists on the target only")
+)]
+#![expect(
+    internal_features,
+    reason = "entry! must name a symbol in programs that forbid unsafe code"
+)]
 #![feature(allow_internal_unsafe)]
 
 extern crate alloc;
@@ -32,8 +38,10 @@ mod entry;
 mod handle;
 mod heap;
 mod ipc;
-pub mod process;
+#[cfg(feature = "rodso")]
+mod kernel_message;
 pub mod procargs;
+pub mod process;
 pub mod raw;
 mod signalling;
 #[cfg(target_os = "none")]
@@ -58,4 +66,4 @@ pub use vmo::Vmo;
 pub use zx_abi::{ObjectType, Rights, Signals, Status, VmOptions, ZxError, ZxResult};
 
 #[cfg(feature = "rodso")]
-pub use start::KernelMessage;
+pub use kernel_message::KernelMessage;

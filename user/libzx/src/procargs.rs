@@ -61,14 +61,23 @@ impl<'a> Received<'a> {
             return Err(ZxError::InvalidArgs);
         }
         let start = header.handle_info_off as usize;
-        let end = handle_count.checked_mul(4).and_then(|len| start.checked_add(len)).ok_or(ZxError::InvalidArgs)?;
+        let end = handle_count
+            .checked_mul(4)
+            .and_then(|len| start.checked_add(len))
+            .ok_or(ZxError::InvalidArgs)?;
         let tags = bytes.get(start..end).ok_or(ZxError::InvalidArgs)?;
-        Ok(Self { bytes, header, tags })
+        Ok(Self {
+            bytes,
+            header,
+            tags,
+        })
     }
 
     /// One tag per handle.
     pub fn tags(&self) -> impl Iterator<Item = u32> + 'a {
-        self.tags.chunks_exact(4).map(|tag| u32::read_from_bytes(tag).unwrap_or(0))
+        self.tags
+            .chunks_exact(4)
+            .map(|tag| u32::read_from_bytes(tag).unwrap_or(0))
     }
 
     /// The arguments.

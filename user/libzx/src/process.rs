@@ -34,7 +34,11 @@ impl<'a> File<'a> {
     /// # Errors
     /// Those of `zx_vmo_get_size`.
     pub fn whole(vmo: &'a Vmo) -> ZxResult<Self> {
-        Ok(Self { vmo, offset: 0, len: vmo.size()? })
+        Ok(Self {
+            vmo,
+            offset: 0,
+            len: vmo.size()?,
+        })
     }
 
     /// Reads up to `len` bytes at `offset`, fewer at the end of the file.
@@ -126,7 +130,11 @@ impl Builder {
     pub fn new(job: &Job, name: &str) -> Result<Self, LaunchError> {
         let (process, root_vmar) = Process::create(job, name).during("process_create")?;
         let thread = Thread::create(&process, name).during("thread_create")?;
-        Ok(Self { process, root_vmar, thread })
+        Ok(Self {
+            process,
+            root_vmar,
+            thread,
+        })
     }
 
     /// Maps a file as its plan says.
@@ -142,13 +150,22 @@ impl Builder {
         if let Some(address) = plan.fixed_address {
             let (base, _) = self.root_vmar.range().during("object_get_info")?;
             flags |= VmOptions::SPECIFIC;
-            offset = to_usize(address)?.checked_sub(base).ok_or(ElfError::BadSegments)?;
+            offset = to_usize(address)?
+                .checked_sub(base)
+                .ok_or(ElfError::BadSegments)?;
         }
-        let (vmar, base) = self.root_vmar.allocate(flags, offset, to_usize(plan.span)?).during("vmar_allocate")?;
+        let (vmar, base) = self
+            .root_vmar
+            .allocate(flags, offset, to_usize(plan.span)?)
+            .during("vmar_allocate")?;
         for segment in &plan.segments {
             load_segment(&vmar, file, segment)?;
         }
-        Ok(Loaded { vmar, base, entry: base.wrapping_add(to_usize(plan.entry)?) })
+        Ok(Loaded {
+            vmar,
+            base,
+            entry: base.wrapping_add(to_usize(plan.entry)?),
+        })
     }
 
     /// Maps the vDSO and gives its base.
@@ -166,12 +183,17 @@ impl Builder {
     /// # Errors
     /// Those of `zx_vmo_create` and `zx_vmar_map`.
     pub fn map_stack(&self, size: u64, name: &str) -> Result<usize, LaunchError> {
-        let size = size.checked_next_multiple_of(PAGE).ok_or(ElfError::BadSegments)?;
+        let size = size
+            .checked_next_multiple_of(PAGE)
+            .ok_or(ElfError::BadSegments)?;
         let vmo = Vmo::create(size, 0).during("vmo_create")?;
         // A name is for people; a stack without one does its work.
         let _ = vmo.set_name(name);
         let flags = VmOptions::PERM_READ | VmOptions::PERM_WRITE;
-        let base = self.root_vmar.map(flags, 0, &vmo, 0, to_usize(size)?).during("vmar_map")?;
+        let base = self
+            .root_vmar
+            .map(flags, 0, &vmo, 0, to_usize(size)?)
+            .during("vmar_map")?;
         // As if a call had just pushed its return address.
         Ok(base + to_usize(size)? - 8)
     }
@@ -180,8 +202,16 @@ impl Builder {
     ///
     /// # Errors
     /// Those of `zx_process_start`.
-    pub fn start(self, entry: usize, stack: usize, bootstrap: Channel, vdso: usize) -> Result<Process, LaunchError> {
-        self.process.start(&self.thread, entry, stack, bootstrap.into(), vdso).during("process_start")?;
+    pub fn start(
+        self,
+        entry: usize,
+        stack: usize,
+        bootstrap: Channel,
+        vdso: usize,
+    ) -> Result<Process, LaunchError> {
+        self.process
+            .start(&self.thread, entry, stack, bootstrap.into(), vdso)
+            .during("process_start")?;
         Ok(self.process)
     }
 }
@@ -196,18 +226,25 @@ fn load_segment(vmar: &Vmar, file: &File<'_>, segment: &Segment) -> Result<(), L
     if segment.writable {
         // Own pages, filled from the file; what follows the file's bytes stays zero.
         let vmo = Vmo::create(segment.len, 0).during("vmo_create")?;
-        let bytes = file.read(segment.file_offset, segment.file_len).during("vmo_read")?;
+        let bytes = file
+            .read(segment.file_offset, segment.file_len)
+            .during("vmo_read")?;
         vmo.write(&bytes, 0).during("vmo_write")?;
-        return vmar.map(flags, start, &vmo, 0, to_usize(segment.len)?).during("vmar_map").map(drop);
+        return vmar
+            .map(flags, start, &vmo, 0, to_usize(segment.len)?)
+            .during("vmar_map")
+            .map(drop);
     }
     if file_pages > 0 {
         let from = file.offset + segment.file_offset;
-        vmar.map(flags, start, file.vmo, from, to_usize(file_pages)?).during("vmar_map")?;
+        vmar.map(flags, start, file.vmo, from, to_usize(file_pages)?)
+            .during("vmar_map")?;
     }
     if segment.len > file_pages {
         let vmo = Vmo::create(segment.len - file_pages, 0).during("vmo_create")?;
         let rest = to_usize(segment.len - file_pages)?;
-        vmar.map(flags, start + to_usize(file_pages)?, &vmo, 0, rest).during("vmar_map")?;
+        vmar.map(flags, start + to_usize(file_pages)?, &vmo, 0, rest)
+            .during("vmar_map")?;
     }
     Ok(())
 }
@@ -245,7 +282,10 @@ pub fn spawn(
     let builder = Builder::new(job, name)?;
     let loaded = builder.load(file, &plan)?;
     let vdso_base = builder.load_vdso(vdso)?;
-    let stack = builder.map_stack(plan.stack_size.unwrap_or(DEFAULT_STACK_SIZE), "initial-stack")?;
+    let stack = builder.map_stack(
+        plan.stack_size.unwrap_or(DEFAULT_STACK_SIZE),
+        "initial-stack",
+    )?;
 
     let mut handles = options.handles;
     let same = Rights::SAME_RIGHTS;
@@ -253,12 +293,16 @@ pub fn spawn(
     handles.push((pa_hnd(PA_PROC_SELF, 0), copy(&builder.process)?));
     handles.push((pa_hnd(PA_THREAD_SELF, 0), copy(&builder.thread)?));
     handles.push((pa_hnd(PA_VMAR_ROOT, 0), copy(&builder.root_vmar)?));
-    let has_vdso = handles.iter().any(|(tag, _)| *tag == pa_hnd(PA_VMO_VDSO, 0));
+    let has_vdso = handles
+        .iter()
+        .any(|(tag, _)| *tag == pa_hnd(PA_VMO_VDSO, 0));
     if !has_vdso {
         handles.push((pa_hnd(PA_VMO_VDSO, 0), copy(vdso)?));
     }
     let (tags, handles): (Vec<u32>, Vec<Handle>) = handles.into_iter().unzip();
     let (to_child, bootstrap) = Channel::create().during("channel_create")?;
-    to_child.write(&procargs::build(&tags, options.args, options.env), handles).during("channel_write")?;
+    to_child
+        .write(&procargs::build(&tags, options.args, options.env), handles)
+        .during("channel_write")?;
     builder.start(loaded.entry, stack, bootstrap, vdso_base)
 }

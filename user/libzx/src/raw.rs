@@ -7,7 +7,8 @@ use zx_abi::syscalls::SyscallId;
 use crate::state;
 
 /// The C function type that takes as many registers as any call.
-type Function = unsafe extern "C" fn(usize, usize, usize, usize, usize, usize, usize, usize) -> usize;
+type Function =
+    unsafe extern "C" fn(usize, usize, usize, usize, usize, usize, usize, usize) -> usize;
 
 /// Makes a call with the numbers given (missing ones are 0) and returns the result register, sign and all;
 /// NOT_SUPPORTED when the vDSO lacks the call.
@@ -16,17 +17,33 @@ type Function = unsafe extern "C" fn(usize, usize, usize, usize, usize, usize, u
 /// [`Memory`](crate::Mapping)s made for the purpose, never of values that Rust code owns.
 #[must_use]
 pub fn call(id: SyscallId, args: &[usize]) -> i64 {
-    let Some(address) = state::function(id) else { return -2 };
+    let Some(address) = state::function(id) else {
+        return -2;
+    };
     let arg = |index: usize| args.get(index).copied().unwrap_or(0);
     // SAFETY: the C convention lets a function ignore arguments.
     let function = unsafe { mem::transmute::<*const (), Function>(address) };
     // SAFETY: by this module's contract.
-    let result = unsafe { function(arg(0), arg(1), arg(2), arg(3), arg(4), arg(5), arg(6), arg(7)) };
+    let result = unsafe {
+        function(
+            arg(0),
+            arg(1),
+            arg(2),
+            arg(3),
+            arg(4),
+            arg(5),
+            arg(6),
+            arg(7),
+        )
+    };
     result as i64
 }
 
 /// [`call`] for calls that return a status.
 pub fn status(id: SyscallId, args: &[usize]) -> zx_abi::Status {
-    #[expect(clippy::cast_possible_truncation, reason = "a status is the low half of the register")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a status is the low half of the register"
+    )]
     zx_abi::Status(call(id, args) as i32)
 }

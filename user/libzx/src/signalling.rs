@@ -140,7 +140,11 @@ pub struct WaitFor {
 /// # Errors
 /// Those of `zx_object_wait_many`.
 pub fn wait_many(items: &[WaitFor], deadline: i64) -> ZxResult<Vec<Signals>> {
-    let to_item = |item: &WaitFor| WaitItem { handle: item.handle, waitfor: item.signals, pending: Signals::empty() };
+    let to_item = |item: &WaitFor| WaitItem {
+        handle: item.handle,
+        waitfor: item.signals,
+        pending: Signals::empty(),
+    };
     let mut list: Vec<WaitItem> = items.iter().map(to_item).collect();
     // SAFETY: `list` is this frame's.
     unsafe { sys::zx_object_wait_many(list.as_mut_ptr(), list.len(), deadline) }.into_result()?;

@@ -122,8 +122,6 @@ use program::start;
 #[cfg(feature = "rodso")]
 mod rodso;
 #[cfg(feature = "rodso")]
-pub use rodso::KernelMessage;
-#[cfg(feature = "rodso")]
 use rodso::start;
 
 #[panic_handler]

@@ -47,7 +47,11 @@ impl Startup {
     /// The value of an environment variable or command line word `name=value`; the last one wins.
     #[must_use]
     pub fn env_value(&self, name: &str) -> Option<&str> {
-        let value_of = |entry: &'_ String| entry.strip_prefix(name).is_some_and(|rest| rest.starts_with('='));
+        let value_of = |entry: &'_ String| {
+            entry
+                .strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with('='))
+        };
         let entry = self.env.iter().rev().find(|entry| value_of(entry))?;
         entry.get(name.len() + 1..)
     }
@@ -96,16 +100,28 @@ impl Startup {
         let message = procargs::Received::parse(bytes, values.len())?;
         let find = |kind| {
             let index = message.tags().position(|tag| tag == pa_hnd(kind, 0));
-            index.and_then(|index| values.get(index).copied()).unwrap_or(0)
+            index
+                .and_then(|index| values.get(index).copied())
+                .unwrap_or(0)
         };
         state::set_own_handles(find(PA_PROC_SELF), find(PA_VMAR_ROOT));
         // From here on the heap works. libzx keeps those two handles open for the life of the program: what the
         // program takes are its own, so they are left out of the list.
         let kept = [pa_hnd(PA_PROC_SELF, 0), pa_hnd(PA_VMAR_ROOT, 0)];
-        let handles = message.tags().zip(values).filter(|(tag, _)| !kept.contains(tag));
-        let handles = handles.map(|(tag, &value)| (tag, Handle::from_raw(value))).collect();
+        let handles = message
+            .tags()
+            .zip(values)
+            .filter(|(tag, _)| !kept.contains(tag));
+        let handles = handles
+            .map(|(tag, &value)| (tag, Handle::from_raw(value)))
+            .collect();
         let (args, env, names) = (message.args(), message.env(), message.names());
-        Ok(Self { args: args.collect(), env: env.collect(), names: names.collect(), handles })
+        Ok(Self {
+            args: args.collect(),
+            env: env.collect(),
+            names: names.collect(),
+            handles,
+        })
     }
 }
 
@@ -117,7 +133,10 @@ mod tests {
     #[test]
     fn the_last_value_of_a_name_wins() {
         let env = ["a=1", "ab=2", "a=3", "b"].map(String::from).into();
-        let startup = Startup { env, ..Startup::default() };
+        let startup = Startup {
+            env,
+            ..Startup::default()
+        };
         assert_eq!(startup.env_value("a"), Some("3"));
         assert_eq!(startup.env_value("b"), None);
         assert_eq!(startup.env_value("c"), None);
@@ -138,8 +157,14 @@ mod tests {
 
     #[test]
     fn a_message_that_is_no_processargs_is_refused() {
-        assert_eq!(Startup::parse(b"userboot=bin/shell\0", &[]).err(), Some(ZxError::InvalidArgs));
+        assert_eq!(
+            Startup::parse(b"userboot=bin/shell\0", &[]).err(),
+            Some(ZxError::InvalidArgs)
+        );
         let bytes = procargs::build(&[1], &[], &[]);
-        assert_eq!(Startup::parse(&bytes, &[0, 0]).err(), Some(ZxError::InvalidArgs));
+        assert_eq!(
+            Startup::parse(&bytes, &[0, 0]).err(),
+            Some(ZxError::InvalidArgs)
+        );
     }
 }

@@ -59,18 +59,40 @@ impl Process {
     pub fn create(job: &Job, name: &str) -> ZxResult<(Self, Vmar)> {
         let (mut process, mut vmar) = (0, 0);
         // SAFETY: both results are this frame's; the name lives through the call.
-        unsafe { sys::zx_process_create(job.raw(), name.as_ptr(), name.len(), 0, &mut process, &mut vmar) }
-            .into_result()?;
-        Ok((Self(Handle::from_raw(process)), Handle::from_raw(vmar).into()))
+        unsafe {
+            sys::zx_process_create(
+                job.raw(),
+                name.as_ptr(),
+                name.len(),
+                0,
+                &mut process,
+                &mut vmar,
+            )
+        }
+        .into_result()?;
+        Ok((
+            Self(Handle::from_raw(process)),
+            Handle::from_raw(vmar).into(),
+        ))
     }
 
     /// Starts its first thread. `arg` moves to the new process and becomes its first argument.
     ///
     /// # Errors
     /// Those of `zx_process_start`.
-    pub fn start(&self, thread: &Thread, entry: usize, stack: usize, arg: Handle, arg2: usize) -> ZxResult {
+    pub fn start(
+        &self,
+        thread: &Thread,
+        entry: usize,
+        stack: usize,
+        arg: Handle,
+        arg2: usize,
+    ) -> ZxResult {
         // SAFETY: another process runs there; `arg` was given up.
-        unsafe { sys::zx_process_start(self.raw(), thread.raw(), entry, stack, arg.into_raw(), arg2) }.into_result()
+        unsafe {
+            sys::zx_process_start(self.raw(), thread.raw(), entry, stack, arg.into_raw(), arg2)
+        }
+        .into_result()
     }
 
     /// Whether it runs, and its exit code.
@@ -106,7 +128,8 @@ impl Process {
         let mut actual = 0;
         let (pointer, len) = (buffer.as_mut_ptr(), buffer.len());
         // SAFETY: `buffer` is borrowed for the call, `actual` is this frame's.
-        unsafe { sys::zx_process_read_memory(self.raw(), address, pointer, len, &mut actual) }.into_result()?;
+        unsafe { sys::zx_process_read_memory(self.raw(), address, pointer, len, &mut actual) }
+            .into_result()?;
         Ok(actual)
     }
 }
@@ -124,7 +147,8 @@ impl Thread {
     pub fn create(process: &impl AsHandle, name: &str) -> ZxResult<Self> {
         let mut out = 0;
         // SAFETY: `out` is this frame's; the name lives through the call.
-        unsafe { sys::zx_thread_create(process.raw(), name.as_ptr(), name.len(), 0, &mut out) }.into_result()?;
+        unsafe { sys::zx_thread_create(process.raw(), name.as_ptr(), name.len(), 0, &mut out) }
+            .into_result()?;
         Ok(Self(Handle::from_raw(out)))
     }
 
@@ -152,7 +176,8 @@ impl Resource {
     /// Those of `zx_system_powerctl`.
     pub fn powerctl(&self, command: PowerCommand) -> ZxResult {
         // SAFETY: the commands that take an argument refuse a null pointer.
-        unsafe { sys::zx_system_powerctl(self.raw(), command.raw(), core::ptr::null()) }.into_result()
+        unsafe { sys::zx_system_powerctl(self.raw(), command.raw(), core::ptr::null()) }
+            .into_result()
     }
 }
 

@@ -30,7 +30,8 @@ impl JoinHandle {
     /// # Errors
     /// Those of `zx_object_wait_one`.
     pub fn join(self) -> ZxResult {
-        self.thread.wait_one(Signals::THREAD_TERMINATED, time::INFINITE)?;
+        self.thread
+            .wait_one(Signals::THREAD_TERMINATED, time::INFINITE)?;
         with_own_root_vmar(|vmar| vmar.unmap(self.stack, STACK_SIZE))
     }
 }
@@ -49,10 +50,13 @@ pub fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> ZxResult<JoinH
     let arg = Box::into_raw(work).expose_provenance();
     let entry = run as *const ();
     // SAFETY: `run` takes this argument, and the stack is mapped for this thread alone.
-    let status = unsafe { sys::zx_thread_start(thread.raw(), entry.addr(), stack + STACK_SIZE - 8, arg, 0) };
+    let status =
+        unsafe { sys::zx_thread_start(thread.raw(), entry.addr(), stack + STACK_SIZE - 8, arg, 0) };
     if let Err(error) = status.into_result() {
         // SAFETY: the thread never ran, so the box is still this function's.
-        drop(unsafe { Box::from_raw(ptr::with_exposed_provenance_mut::<Box<dyn FnOnce() + Send>>(arg)) });
+        drop(unsafe {
+            Box::from_raw(ptr::with_exposed_provenance_mut::<Box<dyn FnOnce() + Send>>(arg))
+        });
         with_own_root_vmar(|vmar| vmar.unmap(stack, STACK_SIZE))?;
         return Err(error);
     }
@@ -62,7 +66,8 @@ pub fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> ZxResult<JoinH
 /// First function of a thread.
 extern "C" fn run(arg: usize, _: usize) -> ! {
     // SAFETY: `spawn` boxed the work and gave it away.
-    let work = unsafe { Box::from_raw(ptr::with_exposed_provenance_mut::<Box<dyn FnOnce() + Send>>(arg)) };
+    let work =
+        unsafe { Box::from_raw(ptr::with_exposed_provenance_mut::<Box<dyn FnOnce() + Send>>(arg)) };
     work();
     exit()
 }

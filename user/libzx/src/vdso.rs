@@ -76,7 +76,13 @@ impl<'a> Image<'a> {
     #[must_use]
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         let dynamic = program_headers(bytes)?.find(|header| header.kind == PT_DYNAMIC)?;
-        let mut image = Self { bytes, symtab: 0, strtab: 0, hash: None, gnu_hash: None };
+        let mut image = Self {
+            bytes,
+            symtab: 0,
+            strtab: 0,
+            hash: None,
+            gnu_hash: None,
+        };
         let mut at = usize::try_from(dynamic.address).ok()?;
         loop {
             let [tag, value] = read::<[u64; 2]>(bytes, at)?;
@@ -103,11 +109,14 @@ impl<'a> Image<'a> {
             (None, None) => None,
         }?;
         let defined = symbol.section != 0 && symbol.info >> 4 != 0;
-        defined.then(|| usize::try_from(symbol.value).ok()).flatten()
+        defined
+            .then(|| usize::try_from(symbol.value).ok())
+            .flatten()
     }
 
     fn find_by_gnu_hash(&self, table: usize, name: &[u8]) -> Option<Symbol> {
-        let [bucket_count, first_symbol, bloom_count, _] = read::<[u32; 4]>(self.bytes, table)?.map(to_usize);
+        let [bucket_count, first_symbol, bloom_count, _] =
+            read::<[u32; 4]>(self.bytes, table)?.map(to_usize);
         let buckets = table + 16 + bloom_count * 8;
         let chains = buckets + bucket_count * 4;
         let hash = gnu_hash(name);
@@ -162,12 +171,18 @@ fn program_headers(bytes: &[u8]) -> Option<impl Iterator<Item = ProgramHeader> +
     let header = read::<FileHeader>(bytes, 0)?;
     let is_elf64 = header.ident.starts_with(b"\x7fELF\x02\x01");
     let start = usize::try_from(header.program_headers).ok()?;
-    let count = if is_elf64 { usize::from(header.program_header_count) } else { 0 };
+    let count = if is_elf64 {
+        usize::from(header.program_header_count)
+    } else {
+        0
+    };
     Some((0..count).map_while(move |index| read(bytes, start + index * size_of::<ProgramHeader>())))
 }
 
 fn read<T: FromBytes + Immutable + KnownLayout>(bytes: &[u8], at: usize) -> Option<T> {
-    T::read_from_prefix(bytes.get(at..)?).ok().map(|(value, _)| value)
+    T::read_from_prefix(bytes.get(at..)?)
+        .ok()
+        .map(|(value, _)| value)
 }
 
 /// Programs run on 64-bit machines only.
@@ -176,7 +191,9 @@ const fn to_usize(value: u32) -> usize {
 }
 
 fn gnu_hash(name: &[u8]) -> u32 {
-    name.iter().fold(5381, |hash: u32, &byte| hash.wrapping_mul(33).wrapping_add(u32::from(byte)))
+    name.iter().fold(5381, |hash: u32, &byte| {
+        hash.wrapping_mul(33).wrapping_add(u32::from(byte))
+    })
 }
 
 fn sysv_hash(name: &[u8]) -> u32 {

@@ -18,11 +18,25 @@ impl Vmar {
     ///
     /// # Errors
     /// Those of `zx_vmar_allocate`.
-    pub fn allocate(&self, flags: VmOptions, offset: usize, size: usize) -> ZxResult<(Self, usize)> {
+    pub fn allocate(
+        &self,
+        flags: VmOptions,
+        offset: usize,
+        size: usize,
+    ) -> ZxResult<(Self, usize)> {
         let (mut out, mut address) = (0, 0);
         // SAFETY: both results are this frame's.
-        unsafe { sys::zx_vmar_allocate(self.raw(), flags.bits(), offset as u64, size as u64, &mut out, &mut address) }
-            .into_result()?;
+        unsafe {
+            sys::zx_vmar_allocate(
+                self.raw(),
+                flags.bits(),
+                offset as u64,
+                size as u64,
+                &mut out,
+                &mut address,
+            )
+        }
+        .into_result()?;
         Ok((Self(Handle::from_raw(out)), address as usize))
     }
 
@@ -30,11 +44,26 @@ impl Vmar {
     ///
     /// # Errors
     /// Those of `zx_vmar_map`.
-    pub fn map(&self, flags: VmOptions, offset: usize, vmo: &Vmo, vmo_offset: u64, len: usize) -> ZxResult<usize> {
+    pub fn map(
+        &self,
+        flags: VmOptions,
+        offset: usize,
+        vmo: &Vmo,
+        vmo_offset: u64,
+        len: usize,
+    ) -> ZxResult<usize> {
         let mut address = 0;
         // SAFETY: `address` is this frame's; overwriting own memory is the caller's express wish.
         unsafe {
-            sys::zx_vmar_map(self.raw(), flags.bits(), offset as u64, vmo.raw(), vmo_offset, len as u64, &mut address)
+            sys::zx_vmar_map(
+                self.raw(),
+                flags.bits(),
+                offset as u64,
+                vmo.raw(),
+                vmo_offset,
+                len as u64,
+                &mut address,
+            )
         }
         .into_result()?;
         Ok(address as usize)
@@ -108,7 +137,9 @@ impl Mapping {
     fn new(vmo: &Vmo, flags: VmOptions) -> ZxResult<Self> {
         let len = usize::try_from(vmo.size()?).map_err(|_| zx_abi::ZxError::NoMemory)?;
         // Every page is about to be used: map them in one go.
-        let address = crate::task::with_own_root_vmar(|vmar| vmar.map(flags | VmOptions::MAP_RANGE, 0, vmo, 0, len))?;
+        let address = crate::task::with_own_root_vmar(|vmar| {
+            vmar.map(flags | VmOptions::MAP_RANGE, 0, vmo, 0, len)
+        })?;
         Ok(Self { address, len })
     }
 
@@ -122,7 +153,12 @@ impl Mapping {
     /// The bytes, for writing; faults if the mapping is only readable.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
         // SAFETY: mapped writable for as long as `self` lives, and borrowed exclusively.
-        unsafe { slice::from_raw_parts_mut(core::ptr::with_exposed_provenance_mut(self.address), self.len) }
+        unsafe {
+            slice::from_raw_parts_mut(
+                core::ptr::with_exposed_provenance_mut(self.address),
+                self.len,
+            )
+        }
     }
 
     /// Where it is mapped.

@@ -31,7 +31,8 @@ impl Vmo {
     /// Those of `zx_vmo_read`.
     pub fn read(&self, buffer: &mut [u8], offset: u64) -> ZxResult {
         // SAFETY: `buffer` is borrowed for the call.
-        unsafe { sys::zx_vmo_read(self.raw(), buffer.as_mut_ptr(), offset, buffer.len()) }.into_result()
+        unsafe { sys::zx_vmo_read(self.raw(), buffer.as_mut_ptr(), offset, buffer.len()) }
+            .into_result()
     }
 
     /// Writes `bytes` at `offset`.
@@ -69,7 +70,8 @@ impl Vmo {
     /// Those of `zx_vmo_op_range`.
     pub fn op_range(&self, op: u32, offset: u64, size: u64) -> ZxResult {
         // SAFETY: no buffer is passed; the contents of VMOs are shared memory that no safe reference covers.
-        unsafe { sys::zx_vmo_op_range(self.raw(), op, offset, size, core::ptr::null_mut(), 0) }.into_result()
+        unsafe { sys::zx_vmo_op_range(self.raw(), op, offset, size, core::ptr::null_mut(), 0) }
+            .into_result()
     }
 
     /// A child; the option bits differ between ABI levels.
@@ -79,7 +81,8 @@ impl Vmo {
     pub fn create_child(&self, options: u32, offset: u64, size: u64) -> ZxResult<Self> {
         let mut out = 0;
         // SAFETY: `out` is this frame's.
-        unsafe { sys::zx_vmo_create_child(self.raw(), options, offset, size, &mut out) }.into_result()?;
+        unsafe { sys::zx_vmo_create_child(self.raw(), options, offset, size, &mut out) }
+            .into_result()?;
         Ok(Self(Handle::from_raw(out)))
     }
 
@@ -90,7 +93,8 @@ impl Vmo {
     pub fn replace_as_executable(self, vmex: &impl AsHandle) -> ZxResult<Self> {
         let mut out = 0;
         // SAFETY: `out` is this frame's; the old value is given up.
-        unsafe { sys::zx_vmo_replace_as_executable(self.0.into_raw(), vmex.raw(), &mut out) }.into_result()?;
+        unsafe { sys::zx_vmo_replace_as_executable(self.0.into_raw(), vmex.raw(), &mut out) }
+            .into_result()?;
         Ok(Self(Handle::from_raw(out)))
     }
 }
