@@ -146,13 +146,25 @@ impl fmt::Display for ZbiError {
         match self {
             Self::NotZbi => write!(f, "bad magic: not a boot image (ZBI)"),
             Self::Truncated { wanted, found } => {
-                write!(f, "truncated boot image: {found} bytes, its header says {wanted}")
+                write!(
+                    f,
+                    "truncated boot image: {found} bytes, its header says {wanted}"
+                )
             }
-            Self::BadItemMagic { offset } => write!(f, "corrupt boot image: bad item magic at {offset:#x}"),
+            Self::BadItemMagic { offset } => {
+                write!(f, "corrupt boot image: bad item magic at {offset:#x}")
+            }
             Self::BadItemLength { offset } => {
-                write!(f, "corrupt boot image: the item at {offset:#x} does not fit")
+                write!(
+                    f,
+                    "corrupt boot image: the item at {offset:#x} does not fit"
+                )
             }
-            Self::BadCrc { offset, wanted, found } => write!(
+            Self::BadCrc {
+                offset,
+                wanted,
+                found,
+            } => write!(
                 f,
                 "corrupt boot image: bad CRC at {offset:#x} ({found:08x}, not {wanted:08x})"
             ),
