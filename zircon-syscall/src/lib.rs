@@ -30,6 +30,8 @@ mod test_calls;
 mod thread;
 mod job;
 mod time;
+mod vmar;
+mod vmo;
 
 use args::{arg, result};
 pub use abi::VdsoAbi;

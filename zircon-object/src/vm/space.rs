@@ -1,7 +1,7 @@
 //! The address space of a process: its page table and its tree of regions.
 
 use super::hw::Hw;
-use super::vmar::{Left, Place, RegionTree, Visit};
+use super::vmar::{Left, RegionTree, Visit};
 use super::vmo::Vmo;
 use super::{Perms, PAGE_BYTES};
 use crate::alloc_try::try_arc;
@@ -156,11 +156,9 @@ impl AddressSpace {
     /// VMO, offset in it and bytes to the end of the mapping; and whether it is the code of the vDSO.
     fn memory_at(&self, addr: VirtAddr) -> ZxResult<((Arc<Vmo>, u64, usize), bool)> {
         let tree = self.tree.lock();
-        let Place { base, len, mapping } = tree.find_mapping(addr).ok_or(ZxError::NoMemory)?;
-        let skipped = addr - base;
-        let offset = mapping.first * PAGE_BYTES + skipped as u64;
+        let place = tree.find_mapping(addr).ok_or(ZxError::NoMemory)?;
         let is_vdso_code = tree.vdso_code().is_some_and(|(code, _)| code.contains(&addr));
-        Ok(((mapping.vmo.clone(), offset, len - skipped), is_vdso_code))
+        Ok(((place.mapping.vmo.clone(), place.offset_of(addr), place.base + place.len - addr), is_vdso_code))
     }
 
     /// Calls `visit` for each VMAR and each mapping, parents first, by address. The address space is locked meanwhile:

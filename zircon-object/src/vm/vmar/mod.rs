@@ -9,4 +9,4 @@ mod object;
 mod tree;
 
 pub use object::{RangeOp, Vmar};
-pub(super) use tree::{Left, Place, RegionTree, Visit};
+pub(super) use tree::{Left, RegionTree, Visit};

@@ -18,6 +18,8 @@ use zx_abi::{ObjectType, Signals, ZxError, ZxResult};
 /// What `vmar_op_range` does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RangeOp {
+    /// Backs the range with pages and enters them into the page table.
+    Commit,
     /// Gives pages back.
     Decommit,
     /// Enters pages that are there into the page table.
@@ -218,7 +220,7 @@ impl Vmar {
     /// - `InvalidArgs`: not whole pages, or none.
     /// - `BadState`: this region was destroyed; a hole or a region in the range.
     /// - `OutOfRange`: a range outside.
-    /// - `AccessDenied`: the vDSO's code, or decommit of what cannot be written.
+    /// - `AccessDenied`: the vDSO's code, or commit or decommit of what cannot be written.
     /// - Otherwise what the VMO says.
     pub fn op_range(&self, op: RangeOp, addr: VirtAddr, len: u64) -> ZxResult {
         let size = usize::try_from(len).map_err(|_| ZxError::OutOfRange)?;
@@ -236,13 +238,13 @@ impl Vmar {
             let part = range.start.max(place.base)..range.end.min(place.base + place.len);
             match op {
                 RangeOp::MapRange => self.enter_present(&place, part),
-                RangeOp::Decommit => {
-                    if !place.mapping.cap.contains(Perms::WRITE) {
-                        return Err(ZxError::AccessDenied);
-                    }
-                    let offset = place.mapping.first * PAGE_BYTES + (part.start - place.base) as u64;
-                    place.mapping.vmo.decommit(offset, part.len() as u64)?;
+                RangeOp::Commit if !place.mapping.perms.contains(Perms::WRITE) => return Err(ZxError::AccessDenied),
+                RangeOp::Commit => {
+                    place.mapping.vmo.commit(place.offset_of(part.start), part.len() as u64)?;
+                    self.enter_present(&place, part);
                 }
+                RangeOp::Decommit if !place.mapping.cap.contains(Perms::WRITE) => return Err(ZxError::AccessDenied),
+                RangeOp::Decommit => place.mapping.vmo.decommit(place.offset_of(part.start), part.len() as u64)?,
             }
             Ok(())
         })

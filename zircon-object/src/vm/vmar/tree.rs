@@ -8,7 +8,7 @@ use crate::alloc_try::{try_box, TryPush};
 use crate::vm::hw::{mmu_flags, Hw};
 use crate::vm::registry::{MapToken, View};
 use crate::vm::vmo::Vmo;
-use crate::vm::{Perms, VmOptions, PAGE};
+use crate::vm::{Perms, VmOptions, PAGE, PAGE_BYTES};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -81,6 +81,13 @@ pub(in crate::vm) struct Place<'a> {
 pub(in crate::vm) enum Left {
     Nothing,
     More,
+}
+
+impl Place<'_> {
+    /// Offset in the VMO of an address inside.
+    pub(in crate::vm) fn offset_of(&self, addr: VirtAddr) -> u64 {
+        self.mapping.first * PAGE_BYTES + (addr - self.base) as u64
+    }
 }
 
 /// An item of a walk over the tree.

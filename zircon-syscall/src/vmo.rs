@@ -1,0 +1,220 @@
+//! VMOs: create, read, write, resize, operations on ranges, children.
+
+use crate::Caller;
+use kernel_hal::paging::CachePolicy;
+use kernel_hal::user::{UserIn, UserInOut, UserOut};
+use kernel_hal::{PhysAddr, VirtAddr};
+use zircon_object::dev::resource::Extent;
+use zircon_object::dev::Resource;
+use zircon_object::object::{Handle, KernelObject};
+use zircon_object::task::PolicyCondition;
+use zircon_object::vm::{ChildKind, Progress, Resizable, Vmo, PAGE_SIZE};
+use zx_abi::device::ResourceKind;
+use zx_abi::vm_options::{VmoChildOptions, VmoOp, VmoOptions};
+use zx_abi::{HandleValue, ObjectType, Rights, ZxError, ZxResult};
+
+/// Bytes that are committed between two chances to do something else.
+const PIECE: u64 = 64 * PAGE_SIZE as u64;
+
+/// `vmo_create`
+pub(crate) fn sys_vmo_create(caller: &Caller<'_>, size: u64, options: u32, out: UserOut<HandleValue>) -> ZxResult {
+    caller.policy(PolicyCondition::NewVmo)?;
+    let options = VmoOptions::from_bits(options).ok_or(ZxError::InvalidArgs)?;
+    let resizable = if options.contains(VmoOptions::RESIZABLE) { Resizable::Yes } else { Resizable::No };
+    caller.give(Handle::new(Vmo::new(size, resizable)?)?, out)
+}
+
+/// Copies out of a VMO.
+///
+/// # Errors
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle is bad or lacks READ.
+/// - `OutOfRange`: not wholly inside.
+/// - `BadState`, `NotSupported`: memory that is not cached, or physical.
+/// - `InvalidArgs`: the buffer cannot be written.
+pub(crate) fn sys_vmo_read(caller: &Caller<'_>, handle: HandleValue, buffer: UserOut<u8>, offset: u64, buffer_size: usize) -> ZxResult {
+    let vmo = caller.get::<Vmo>(handle, Rights::READ)?;
+    transfer(caller, offset, buffer.addr(), buffer_size, |offset, user, len| vmo.read_to_user(offset, user, len))
+}
+
+/// Copies into a VMO.
+///
+/// # Errors
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle is bad or lacks WRITE.
+/// - `OutOfRange`: not wholly inside.
+/// - `BadState`, `NotSupported`: memory that is not cached, or physical.
+/// - `InvalidArgs`: the buffer cannot be read.
+/// - `NoMemory`: a page could not be made.
+pub(crate) fn sys_vmo_write(caller: &Caller<'_>, handle: HandleValue, buffer: UserIn<u8>, offset: u64, buffer_size: usize) -> ZxResult {
+    let vmo = caller.get::<Vmo>(handle, Rights::WRITE)?;
+    transfer(caller, offset, buffer.addr(), buffer_size, |offset, user, len| vmo.write_from_user(offset, user, len))
+}
+
+/// Copies in bounded pieces; faults are resolved between them.
+#[inline(always)]
+fn transfer(caller: &Caller<'_>, offset: u64, user: VirtAddr, len: usize, step: impl Fn(u64, VirtAddr, usize) -> ZxResult<Progress>) -> ZxResult {
+    let mut done = 0;
+    loop {
+        let progress = step(offset.wrapping_add(done as u64), user.wrapping_add(done), len - done)?;
+        done += progress.done;
+        match progress.fault {
+            Some(fault) => caller.resolve(fault)?,
+            None if done == len => return Ok(()),
+            None => kernel_hal::cpu::interrupt_window(),
+        }
+    }
+}
+
+/// `vmo_get_size`
+pub(crate) fn sys_vmo_get_size(caller: &Caller<'_>, handle: HandleValue, size: UserOut<u64>) -> ZxResult {
+    let vmo = caller.get::<Vmo>(handle, Rights::empty())?;
+    caller.write(size, &vmo.size())
+}
+
+/// `vmo_set_size`
+pub(crate) fn sys_vmo_set_size(caller: &Caller<'_>, handle: HandleValue, size: u64) -> ZxResult {
+    caller.get::<Vmo>(handle, Rights::WRITE)?.set_size(size)
+}
+
+/// Does something with a range; each operation needs a right of its own.
+///
+/// # Errors
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle is bad or lacks the right.
+/// - `InvalidArgs`: no such operation.
+/// - `NotSupported`: `LOCK`, `UNLOCK`, and what the kind of VMO does not have.
+/// - Otherwise what [`Vmo`] says.
+pub(crate) async fn sys_vmo_op_range(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    op: u32,
+    offset: u64,
+    size: u64,
+    _buffer: UserInOut<u8>,
+    _buffer_size: usize,
+) -> ZxResult {
+    let (vmo, rights) = caller.get_with_rights::<Vmo>(handle)?;
+    let require = |right| if rights.contains(right) { Ok(()) } else { Err(ZxError::AccessDenied) };
+    match VmoOp::from_raw(op).ok_or(ZxError::InvalidArgs)? {
+        VmoOp::Commit => {
+            require(Rights::WRITE)?;
+            commit(caller, &vmo, offset, size).await
+        }
+        VmoOp::Decommit => {
+            require(Rights::WRITE)?;
+            vmo.decommit(offset, size)
+        }
+        VmoOp::Zero => {
+            require(Rights::WRITE)?;
+            vmo.zero(offset, size)
+        }
+        VmoOp::Lock | VmoOp::Unlock => Err(ZxError::NotSupported),
+        VmoOp::CacheSync | VmoOp::CacheClean | VmoOp::CacheCleanInvalidate => {
+            require(Rights::READ)?;
+            vmo.cache_op(offset, size)
+        }
+        VmoOp::CacheInvalidate => {
+            require(Rights::WRITE)?;
+            vmo.cache_op(offset, size)
+        }
+    }
+}
+
+/// Commits in bounded pieces, yielding between them.
+async fn commit(caller: &Caller<'_>, vmo: &Vmo, offset: u64, size: u64) -> ZxResult {
+    let end = offset.checked_add(size).ok_or(ZxError::OutOfRange)?.min(vmo.size());
+    let mut at = offset;
+    loop {
+        let next = at.saturating_add(PIECE).min(end).max(at);
+        vmo.commit(at, next - at)?;
+        at = next;
+        if at >= end {
+            return Ok(());
+        }
+        caller.thread().yield_now().await;
+    }
+}
+
+/// Makes a snapshot or a slice.
+///
+/// # Errors
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle is bad or lacks DUPLICATE or READ.
+/// - `InvalidArgs`: not exactly one kind, or unknown options.
+/// - Otherwise what [`Vmo::create_child`] says.
+pub(crate) fn sys_vmo_create_child(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    options: u32,
+    offset: u64,
+    size: u64,
+    out: UserOut<HandleValue>,
+) -> ZxResult {
+    let parent = caller.get::<Vmo>(handle, Rights::DUPLICATE | Rights::READ)?;
+    let (_, rights) = caller.get_with_rights::<Vmo>(handle)?;
+    let options = VmoChildOptions::from_bits(options).ok_or(ZxError::InvalidArgs)?;
+    let resizable = if options.contains(VmoChildOptions::RESIZABLE) { Resizable::Yes } else { Resizable::No };
+    let kinds = VmoChildOptions::SNAPSHOT | VmoChildOptions::SNAPSHOT_AT_LEAST_ON_WRITE | VmoChildOptions::SLICE;
+    let kind = match options & kinds {
+        VmoChildOptions::SNAPSHOT => ChildKind::Snapshot,
+        VmoChildOptions::SNAPSHOT_AT_LEAST_ON_WRITE => ChildKind::SnapshotAtLeastOnWrite,
+        VmoChildOptions::SLICE => ChildKind::Slice,
+        _ => return Err(ZxError::InvalidArgs),
+    };
+    let child = parent.create_child(kind, resizable, offset, size)?;
+    if rights.contains(Rights::GET_PROPERTY) {
+        child.set_name(&parent.name().map(|name| name.get()).unwrap_or_default());
+    }
+    let mut rights = rights | Rights::PROPERTY;
+    if kind != ChildKind::Slice {
+        rights = (rights | Rights::WRITE) - Rights::EXECUTE;
+    }
+    if options.contains(VmoChildOptions::NO_WRITE) {
+        rights -= Rights::WRITE;
+    }
+    caller.give(Handle::with_rights(child, rights)?, out)
+}
+
+/// `vmo_set_cache_policy`
+pub(crate) fn sys_vmo_set_cache_policy(caller: &Caller<'_>, handle: HandleValue, cache_policy: u32) -> ZxResult {
+    let policy = match cache_policy {
+        0 => CachePolicy::Cached,
+        1 => CachePolicy::Uncached,
+        2 => CachePolicy::UncachedDevice,
+        3 => CachePolicy::WriteCombining,
+        _ => return Err(ZxError::InvalidArgs),
+    };
+    caller.get::<Vmo>(handle, Rights::MAP)?.set_cache_policy(policy)
+}
+
+/// Replaces a handle by one that has EXECUTE too. The handle is consumed unless it is bad.
+///
+/// # Errors
+/// - `BadHandle`: the handle is bad, or not a VMO's.
+/// - `BadHandle`, `WrongType`: what is wrong with `vmex`.
+/// - `AccessDenied`: `vmex` is 0 and job policy does not let that pass.
+pub(crate) fn sys_vmo_replace_as_executable(caller: &Caller<'_>, handle: HandleValue, vmex: HandleValue, out: UserOut<HandleValue>) -> ZxResult {
+    let allowed = if vmex == 0 {
+        caller.policy(PolicyCondition::AmbientMarkVmoExec)
+    } else {
+        caller.check_resource(vmex, ResourceKind::Vmex)
+    };
+    let removed = caller.process().handles().remove(handle);
+    let old = removed.map_err(|error| caller.lookup_failed(error))?;
+    allowed?;
+    if old.object().object_type() != ObjectType::Vmo {
+        return Err(ZxError::BadHandle);
+    }
+    caller.give(Handle::with_rights(old.object().clone(), old.rights() | Rights::EXECUTE)?, out)
+}
+
+/// Makes a VMO over a range of physical addresses.
+///
+/// # Errors
+/// - `AccessDenied`: job policy.
+/// - `BadHandle`, `WrongType`, `OutOfRange`: the resource does not give the right to the range.
+/// - `InvalidArgs`: no bytes, an address inside a page, or a range that wraps.
+pub(crate) fn sys_vmo_create_physical(caller: &Caller<'_>, resource: HandleValue, paddr: u64, size: usize, out: UserOut<HandleValue>) -> ZxResult {
+    caller.policy(PolicyCondition::NewVmo)?;
+    let size = size as u64;
+    let resource = caller.get::<Resource>(resource, Rights::empty())?;
+    resource.check_range(ResourceKind::Mmio, Extent { base: paddr, size })?;
+    caller.give(Handle::new(Vmo::new_physical(PhysAddr(paddr), size, CachePolicy::Uncached)?)?, out)
+}
