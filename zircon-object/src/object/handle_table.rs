@@ -211,3 +211,224 @@ impl HandleTable {
         (raw & INDEX_MASK, raw >> INDEX_BITS)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signal::event::Event;
+    use crate::signal::event_pair::EventPair;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+    use std::vec;
+
+    const MIXER: u32 = 0xdead_beef;
+
+    fn handle() -> Handle {
+        Handle::new(Event::create().unwrap()).unwrap()
+    }
+
+    fn koid(handle: &Handle) -> u64 {
+        handle.object().base().koid().0
+    }
+
+    fn slot(table: &HandleTable, value: HandleValue) -> u32 {
+        table.decode(value).0
+    }
+
+    #[test]
+    fn a_value_finds_its_handle_until_it_is_removed() {
+        let mut table = HandleTable::new(MIXER);
+        let added = handle();
+        let object = koid(&added);
+        let value = table.add(added).unwrap();
+        assert_eq!(koid(table.find(value).unwrap()), object);
+        assert_eq!(koid(&table.remove(value).unwrap()), object);
+        assert_eq!(table.find(value).err(), Some(ZxError::BadHandle));
+        assert_eq!(table.remove(value).err(), Some(ZxError::BadHandle));
+        assert!(table.is_empty());
+    }
+
+    #[test]
+    fn both_low_bits_of_a_value_are_set_so_none_is_zero() {
+        for mixer in [0, u32::MAX, MIXER] {
+            let mut table = HandleTable::new(mixer);
+            for _ in 0..300 {
+                assert_eq!(table.add(handle()).unwrap() & 3, 3);
+            }
+            assert_eq!(table.find(0).err(), Some(ZxError::BadHandle));
+        }
+    }
+
+    #[test]
+    fn a_value_with_a_low_bit_cleared_or_another_slot_is_bad() {
+        let mut table = HandleTable::new(MIXER);
+        let value = table.add(handle()).unwrap();
+        for wrong in [value ^ 1, value ^ 2, value & !3, value ^ 4, value ^ (1 << 20), !value, u32::MAX] {
+            assert_eq!(table.find(wrong).err(), Some(ZxError::BadHandle), "{wrong:#x} for {value:#x}");
+            assert_eq!(table.remove(wrong).err(), Some(ZxError::BadHandle));
+        }
+        assert_eq!(table.len(), 1);
+    }
+
+    #[test]
+    fn the_slot_freed_last_is_used_first_under_another_value() {
+        let mut table = HandleTable::new(MIXER);
+        let values: Vec<_> = (0..4).map(|_| table.add(handle()).unwrap()).collect();
+        let slots: Vec<_> = values.iter().map(|value| slot(&table, *value)).collect();
+        for at in [2, 0, 3] {
+            table.remove(values[at]).unwrap();
+        }
+        for at in [3, 0, 2] {
+            let value = table.add(handle()).unwrap();
+            assert_eq!(slot(&table, value), slots[at]);
+            assert_ne!(value, values[at]);
+            assert_eq!(table.find(values[at]).err(), Some(ZxError::BadHandle));
+        }
+    }
+
+    #[test]
+    fn a_slot_repeats_no_value_before_it_was_used_4096_times() {
+        let mut table = HandleTable::new(MIXER);
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..=GENERATION_MASK {
+            let value = table.add(handle()).unwrap();
+            assert!(seen.insert(value));
+            table.remove(value).unwrap();
+        }
+        assert!(seen.contains(&table.add(handle()).unwrap()));
+    }
+
+    #[test]
+    fn tables_with_different_mixers_give_different_values() {
+        let (mut one, mut other) = (HandleTable::new(MIXER), HandleTable::new(!MIXER));
+        let value = one.add(handle()).unwrap();
+        assert_ne!(value, other.add(handle()).unwrap());
+        assert_eq!(other.find(value).err(), Some(ZxError::BadHandle));
+    }
+
+    #[test]
+    fn type_is_checked_before_rights() {
+        let mut table = HandleTable::new(MIXER);
+        let rights = Rights::WAIT | Rights::DUPLICATE;
+        let value = table.add(Handle::with_rights(Event::create().unwrap(), rights).unwrap()).unwrap();
+        assert_eq!(table.get::<EventPair>(value, Rights::SIGNAL).err(), Some(ZxError::WrongType));
+        assert_eq!(table.get::<Event>(value, Rights::SIGNAL).err(), Some(ZxError::AccessDenied));
+        assert_eq!(table.get_object(value, Rights::SIGNAL).err(), Some(ZxError::AccessDenied));
+        assert!(table.get::<Event>(value, rights).is_ok());
+        assert_eq!(table.get_with_rights::<Event>(value).unwrap().1, rights);
+        assert_eq!(table.get::<Event>(value ^ 4, rights).err(), Some(ZxError::BadHandle));
+    }
+
+    #[test]
+    fn handles_are_listed_in_the_order_of_their_slots() {
+        let mut table = HandleTable::new(MIXER);
+        let values: Vec<_> = (0..200).map(|_| table.add(handle()).unwrap()).collect();
+        table.remove(values[7]).unwrap();
+        let listed: Vec<_> = table.iter().map(|(value, _)| value).collect();
+        assert_eq!(listed, [&values[..7], &values[8..]].concat());
+    }
+
+    #[test]
+    fn draining_takes_all_in_bounded_steps_and_invalidates_their_values() {
+        let mut table = HandleTable::new(MIXER);
+        let values: Vec<_> = (0..300).map(|_| table.add(handle()).unwrap()).collect();
+        let steps: Vec<_> = std::iter::from_fn(|| Some(table.drain(128).len()).filter(|taken| *taken > 0)).collect();
+        assert_eq!(steps, [128, 128, 44]);
+        assert!(table.is_empty() && table.iter().next().is_none());
+        assert!(values.iter().all(|value| table.find(*value).is_err()));
+        table.add(handle()).unwrap();
+    }
+
+    #[test]
+    fn dropping_a_table_closes_its_handles() {
+        let event = Event::create().unwrap();
+        let mut table = HandleTable::new(MIXER);
+        for _ in 0..3 {
+            table.add(Handle::new(event.clone()).unwrap()).unwrap();
+        }
+        assert_eq!(event.base().handle_count(), 3);
+        drop(table);
+        assert_eq!(event.base().handle_count(), 0);
+        assert_eq!(Arc::strong_count(&event), 1);
+    }
+
+    #[test]
+    fn there_is_room_for_262144_handles_and_no_more() {
+        let mut table = HandleTable::new(MIXER);
+        table.reserve(262_144).unwrap();
+        let value = table.add(handle()).unwrap();
+        assert_eq!(table.reserve(262_144), Err(ZxError::NoMemory));
+        assert_eq!(table.reserve(262_143), Ok(()));
+        assert!(table.find(value).is_ok(), "a refusal changes nothing");
+        // The last slot has a value like any other.
+        let last = table.encode(INDEX_MASK, 1);
+        assert_eq!(table.decode(last), (INDEX_MASK, 1));
+        assert_eq!(table.find(last).err(), Some(ZxError::BadHandle));
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Add,
+        Remove(usize),
+        UseStale(usize),
+        UseAny(u32),
+        Reserve(usize),
+        Drain(usize),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            8 => Just(Step::Add),
+            6 => any::<usize>().prop_map(Step::Remove),
+            2 => any::<usize>().prop_map(Step::UseStale),
+            1 => any::<u32>().prop_map(Step::UseAny),
+            1 => (0..300usize).prop_map(Step::Reserve),
+            1 => (0..5usize).prop_map(Step::Drain),
+        ]
+    }
+
+    proptest! {
+        /// The table says the same as a map from values to objects.
+        #[test]
+        fn slots_agree_with_a_map(mixer: u32, steps in prop::collection::vec(step(), 1..400)) {
+            let mut table = HandleTable::new(mixer);
+            let (mut model, mut stale) = (BTreeMap::new(), vec![]);
+            for step in steps {
+                match step {
+                    Step::Add => {
+                        let handle = handle();
+                        let object = koid(&handle);
+                        let value = table.add(handle).unwrap();
+                        prop_assert!(model.insert(value, object).is_none(), "a value was given twice");
+                        prop_assert!(!stale.contains(&value), "a stale value came back");
+                    }
+                    Step::Remove(at) if !model.is_empty() => {
+                        let value = *model.keys().nth(at % model.len()).unwrap();
+                        prop_assert_eq!(Some(koid(&table.remove(value).unwrap())), model.remove(&value));
+                        stale.push(value);
+                    }
+                    Step::UseStale(at) if !stale.is_empty() => {
+                        let value = stale[at % stale.len()];
+                        prop_assert_eq!(table.find(value).err(), Some(ZxError::BadHandle));
+                        prop_assert_eq!(table.remove(value).err(), Some(ZxError::BadHandle));
+                    }
+                    Step::UseAny(value) => prop_assert_eq!(table.find(value).ok().map(koid), model.get(&value).copied()),
+                    Step::Reserve(count) => prop_assert!(table.reserve(count).is_ok()),
+                    Step::Drain(limit) => {
+                        let drained = table.drain(limit);
+                        prop_assert_eq!(drained.len(), limit.min(model.len()));
+                        for handle in drained {
+                            let value = *model.iter().find(|(_, object)| **object == koid(&handle)).unwrap().0;
+                            model.remove(&value);
+                            stale.push(value);
+                        }
+                    }
+                    Step::Remove(_) | Step::UseStale(_) => {}
+                }
+                prop_assert_eq!(table.len(), model.len());
+            }
+            let listed: BTreeMap<_, _> = table.iter().map(|(value, handle)| (value, koid(handle))).collect();
+            prop_assert_eq!(listed, model);
+        }
+    }
+}

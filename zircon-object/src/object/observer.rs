@@ -184,12 +184,12 @@ impl ObserverList {
         }
     }
     /// Removes everyone for whom `matches` says so; returns how many.
-    pub fn remove_where(&mut self, mut matches: impl FnMut(&Arc<dyn Observer>, HandleKey) -> bool) -> usize {
+    pub fn remove_where(&mut self, mut matches: impl FnMut(&Arc<dyn Observer>, usize, HandleKey) -> bool) -> usize {
         let (mut cursor, mut removed) = (self.head, 0);
         while let Some(slot) = cursor {
             let this = &self.slots[slot as usize];
             cursor = this.next;
-            if this.entry.as_ref().is_some_and(|entry| matches(&entry.observer, entry.handle)) {
+            if this.entry.as_ref().is_some_and(|entry| matches(&entry.observer, entry.item, entry.handle)) {
                 self.take(slot);
                 removed += 1;
             }
@@ -225,5 +225,193 @@ impl ObserverList {
 impl core::fmt::Debug for ObserverList {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "ObserverList({} slots)", self.slots.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::Handle;
+    use crate::signal::event::Event;
+    use alloc::format;
+    use proptest::prelude::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::Mutex;
+    use std::task::Wake;
+    use std::vec;
+
+    /// What observers were told: item, signals, and whether it was a cancellation.
+    type Log = Arc<Mutex<Vec<(usize, Signals, bool)>>>;
+
+    struct Recorder {
+        log: Log,
+        verdict: Verdict,
+    }
+
+    impl Observer for Recorder {
+        fn notify(&self, item: usize, _old: Signals, new: Signals, _wakes: &mut Wakes) -> Verdict {
+            self.log.lock().unwrap().push((item, new, false));
+            self.verdict
+        }
+        fn cancel(&self, item: usize, signals: Signals, _wakes: &mut Wakes) {
+            self.log.lock().unwrap().push((item, signals, true));
+        }
+    }
+
+    fn handle_key() -> HandleKey {
+        Handle::new(Event::create().unwrap()).unwrap().key()
+    }
+
+    fn recorder(log: &Log, verdict: Verdict) -> Arc<dyn Observer> {
+        Arc::new(Recorder { log: log.clone(), verdict })
+    }
+
+    fn told(list: &mut ObserverList, log: &Log) -> Vec<usize> {
+        list.notify(Signals::empty(), Signals::USER_0, &mut Wakes::none());
+        std::mem::take(&mut *log.lock().unwrap()).into_iter().map(|(item, ..)| item).collect()
+    }
+
+    #[test]
+    fn the_latest_first_comes_before_the_others_and_last_ones_follow_in_order() {
+        let (mut list, log, key) = (ObserverList::new(), Log::default(), handle_key());
+        let places = [Place::Last, Place::First, Place::Last, Place::First];
+        for (item, place) in places.into_iter().enumerate() {
+            list.add(recorder(&log, Verdict::Keep), item, key, place).unwrap();
+        }
+        assert_eq!(told(&mut list, &log), [3, 1, 0, 2]);
+    }
+
+    #[test]
+    fn those_who_are_satisfied_leave_while_the_others_are_told() {
+        let (mut list, log, key) = (ObserverList::new(), Log::default(), handle_key());
+        for (item, verdict) in [Verdict::Remove, Verdict::Keep, Verdict::Remove].into_iter().enumerate() {
+            list.add(recorder(&log, verdict), item, key, Place::Last).unwrap();
+        }
+        assert_eq!(told(&mut list, &log), [0, 1, 2]);
+        assert_eq!(told(&mut list, &log), [1]);
+    }
+
+    #[test]
+    fn a_stale_token_does_not_find_the_next_user_of_its_slot() {
+        let (mut list, log, key) = (ObserverList::new(), Log::default(), handle_key());
+        let first = list.add(recorder(&log, Verdict::Keep), 0, key, Place::Last).unwrap();
+        assert!(list.remove(first));
+        assert!(!list.remove(first));
+        let second = list.add(recorder(&log, Verdict::Keep), 1, key, Place::Last).unwrap();
+        assert_eq!(first.slot, second.slot);
+        assert!(!list.remove(first));
+        assert_eq!(told(&mut list, &log), [1]);
+    }
+
+    #[test]
+    fn slots_are_used_again_instead_of_growing_the_list() {
+        let (mut list, log, key) = (ObserverList::new(), Log::default(), handle_key());
+        for item in 0..1000 {
+            let token = list.add(recorder(&log, Verdict::Keep), item, key, Place::First).unwrap();
+            list.remove(token);
+        }
+        assert_eq!(format!("{list:?}"), "ObserverList(1 slots)");
+        assert!(list.is_empty());
+    }
+
+    #[test]
+    fn cancelling_a_handle_removes_and_tells_only_those_who_came_through_it() {
+        let (mut list, log, key, other) = (ObserverList::new(), Log::default(), handle_key(), handle_key());
+        for (item, key) in [key, other, key].into_iter().enumerate() {
+            list.add(recorder(&log, Verdict::Keep), item, key, Place::Last).unwrap();
+        }
+        list.cancel_handle(key, Signals::HANDLE_CLOSED, &mut Wakes::none());
+        let cancelled = std::mem::take(&mut *log.lock().unwrap());
+        assert_eq!(cancelled, [(0, Signals::HANDLE_CLOSED, true), (2, Signals::HANDLE_CLOSED, true)]);
+        assert_eq!(told(&mut list, &log), [1]);
+    }
+
+    #[test]
+    fn removing_by_a_condition_counts_and_tells_nobody() {
+        let (mut list, log, key, other) = (ObserverList::new(), Log::default(), handle_key(), handle_key());
+        for (item, key) in [key, other, key].into_iter().enumerate() {
+            list.add(recorder(&log, Verdict::Keep), item, key, Place::Last).unwrap();
+        }
+        assert_eq!(list.remove_where(|_, _, handle| handle == key), 2);
+        assert_eq!(list.remove_where(|_, _, handle| handle == key), 0);
+        assert_eq!(told(&mut list, &log), [1]);
+    }
+
+    #[test]
+    fn a_removed_observer_is_dropped_at_once() {
+        let (mut list, log, key) = (ObserverList::new(), Log::default(), handle_key());
+        let observer = recorder(&log, Verdict::Keep);
+        let token = list.add(observer.clone(), 0, key, Place::Last).unwrap();
+        list.remove(token);
+        assert_eq!(Arc::strong_count(&observer), 1);
+    }
+
+    #[test]
+    fn wakers_are_called_in_the_order_in_which_they_were_collected() {
+        struct Named(usize, Arc<Mutex<Vec<usize>>>);
+        impl Wake for Named {
+            fn wake(self: Arc<Self>) {
+                self.1.lock().unwrap().push(self.0);
+            }
+        }
+        let woken = Arc::new(Mutex::new(vec![]));
+        let waker = |name| Waker::from(Arc::new(Named(name, woken.clone())));
+        let (mut wakes, mut more) = (Wakes::none(), Wakes::none());
+        wakes.push(waker(1));
+        wakes.push(waker(2));
+        more.push(waker(3));
+        more.push(waker(4));
+        wakes.append(more);
+        assert!(woken.lock().unwrap().is_empty());
+        wakes.wake();
+        assert_eq!(*woken.lock().unwrap(), [1, 2, 3, 4]);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Add(bool),
+        Remove(usize),
+        RemoveStale(usize),
+        Tell,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => any::<bool>().prop_map(Step::Add),
+            3 => any::<usize>().prop_map(Step::Remove),
+            1 => any::<usize>().prop_map(Step::RemoveStale),
+            1 => Just(Step::Tell),
+        ]
+    }
+
+    proptest! {
+        /// The list of links says the same as a vector that is searched and shifted.
+        #[test]
+        fn links_agree_with_a_vector(steps in prop::collection::vec(step(), 1..80)) {
+            static NEXT: AtomicUsize = AtomicUsize::new(0);
+            let (mut list, log, key) = (ObserverList::new(), Log::default(), handle_key());
+            let (mut model, mut stale) = (Vec::new(), Vec::new());
+            for step in steps {
+                match step {
+                    Step::Add(first) => {
+                        let item = NEXT.fetch_add(1, Ordering::Relaxed);
+                        let place = if first { Place::First } else { Place::Last };
+                        let token = list.add(recorder(&log, Verdict::Keep), item, key, place).unwrap();
+                        model.insert(if first { 0 } else { model.len() }, (item, token));
+                    }
+                    Step::Remove(at) if !model.is_empty() => {
+                        let (_, token) = model.remove(at % model.len());
+                        prop_assert!(list.remove(token));
+                        stale.push(token);
+                    }
+                    Step::RemoveStale(at) if !stale.is_empty() => prop_assert!(!list.remove(stale[at % stale.len()])),
+                    _ => {
+                        let expected: Vec<_> = model.iter().map(|(item, _)| *item).collect();
+                        prop_assert_eq!(told(&mut list, &log), expected);
+                    }
+                }
+                prop_assert_eq!(list.is_empty(), model.is_empty());
+            }
+        }
     }
 }

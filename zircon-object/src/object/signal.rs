@@ -41,7 +41,8 @@ impl SignalState {
         let mut old = self.word.load(Ordering::Relaxed);
         let new = loop {
             let new = (old & !u64::from(clear.bits())) | u64::from(set.bits());
-            if new == old && old & OBSERVED == 0 {
+            // Observers hear of changes only: a second message in a channel is none (`facts/objects.md`, 5.11).
+            if new == old {
                 return Wakes::none();
             }
             match self.word.compare_exchange_weak(old, new, Ordering::AcqRel, Ordering::Relaxed) {
@@ -99,8 +100,9 @@ impl SignalState {
         wakes
     }
 
-    /// Removes every observer for whom `matches` says so; returns how many (`port_cancel`).
-    pub fn remove_where(&self, matches: impl FnMut(&Arc<dyn Observer>, HandleKey) -> bool) -> usize {
+    /// Removes every observer for whom `matches` says so, given its item and handle; returns how many (`port_cancel`). Runs with
+    /// the list locked.
+    pub fn remove_where(&self, matches: impl FnMut(&Arc<dyn Observer>, usize, HandleKey) -> bool) -> usize {
         let mut observers = self.observers.lock();
         let removed = observers.remove_where(matches);
         self.lower_flag_if_empty(&observers);
@@ -119,4 +121,176 @@ impl SignalState {
 #[inline(always)]
 fn signals_of(word: u64) -> Signals {
     Signals::from_bits_retain(word as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::observer::Verdict;
+    use crate::object::Handle;
+    use crate::signal::event::Event;
+    use alloc::vec::Vec;
+    use std::sync::atomic::AtomicU32;
+    use std::sync::Barrier;
+
+    const A: Signals = Signals::USER_0;
+    const B: Signals = Signals::USER_1;
+
+    /// Remembers every signal it was told of, and leaves when it sees `until`.
+    struct Seen {
+        until: Signals,
+        seen: AtomicU32,
+        calls: AtomicU32,
+    }
+
+    impl Seen {
+        fn until(until: Signals) -> Arc<Self> {
+            Arc::new(Self { until, seen: AtomicU32::new(0), calls: AtomicU32::new(0) })
+        }
+        fn signals(&self) -> Signals {
+            Signals::from_bits_retain(self.seen.load(Ordering::SeqCst))
+        }
+        fn calls(&self) -> u32 {
+            self.calls.load(Ordering::SeqCst)
+        }
+        fn note(&self, signals: Signals) {
+            self.seen.fetch_or(signals.bits(), Ordering::SeqCst);
+            self.calls.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    impl Observer for Seen {
+        fn notify(&self, _item: usize, _old: Signals, new: Signals, _wakes: &mut Wakes) -> Verdict {
+            self.note(new);
+            if new.intersects(self.until) {
+                Verdict::Remove
+            } else {
+                Verdict::Keep
+            }
+        }
+        fn cancel(&self, _item: usize, signals: Signals, _wakes: &mut Wakes) {
+            self.note(signals);
+        }
+    }
+
+    fn handle_key() -> HandleKey {
+        Handle::new(Event::create().unwrap()).unwrap().key()
+    }
+
+    fn is_flagged(state: &SignalState) -> bool {
+        state.word.load(Ordering::SeqCst) & OBSERVED != 0
+    }
+
+    #[test]
+    fn a_bit_that_is_cleared_and_set_ends_set() {
+        let state = SignalState::new(A);
+        state.change(A | B, A).wake();
+        assert_eq!(state.get(), A);
+        state.change(A, B).wake();
+        assert_eq!(state.get(), B);
+    }
+
+    #[test]
+    fn registering_returns_the_signals_that_are_there_and_tells_of_later_ones() {
+        let (state, observer) = (SignalState::new(A), Seen::until(Signals::empty()));
+        let (_, now) = state.observe(observer.clone(), 0, handle_key(), Place::Last).unwrap();
+        assert_eq!((now, observer.signals()), (A, Signals::empty()));
+        state.change(A, B).wake();
+        assert_eq!(observer.signals(), B);
+        assert_eq!(state.get(), B, "the flag is no signal");
+    }
+
+    #[test]
+    fn a_change_that_changes_nothing_tells_nobody() {
+        let (state, observer) = (SignalState::new(A), Seen::until(Signals::empty()));
+        state.observe(observer.clone(), 0, handle_key(), Place::Last).unwrap();
+        state.change(B, A).wake();
+        state.change(A, A).wake();
+        assert_eq!(observer.calls(), 0);
+    }
+
+    #[test]
+    fn the_flag_is_up_only_while_somebody_observes() {
+        let state = SignalState::new(Signals::empty());
+        assert!(!is_flagged(&state));
+
+        let (first, _) = state.observe(Seen::until(A), 0, handle_key(), Place::Last).unwrap();
+        let (second, _) = state.observe(Seen::until(A), 0, handle_key(), Place::Last).unwrap();
+        assert!(state.unobserve(first));
+        assert!(is_flagged(&state));
+        assert!(state.unobserve(second));
+        assert!(!is_flagged(&state), "after the last one left");
+        assert!(!state.unobserve(second));
+
+        state.observe(Seen::until(A), 0, handle_key(), Place::Last).unwrap();
+        state.change(Signals::empty(), A).wake();
+        assert!(!is_flagged(&state), "after the last one was satisfied");
+
+        let key = handle_key();
+        state.observe(Seen::until(B), 0, key, Place::Last).unwrap();
+        state.cancel_handle(key).wake();
+        assert!(!is_flagged(&state), "after the last one was cancelled");
+
+        state.observe(Seen::until(B), 0, key, Place::Last).unwrap();
+        assert_eq!(state.remove_where(|_, _, handle| handle == key), 1);
+        assert!(!is_flagged(&state), "after the last one was removed");
+        assert_eq!(state.get(), A);
+    }
+
+    #[test]
+    fn cancelling_tells_the_signals_and_handle_closed_and_leaves_other_handles_alone() {
+        let (state, key) = (SignalState::new(A), handle_key());
+        let (mine, other) = (Seen::until(B), Seen::until(B));
+        state.observe(mine.clone(), 0, key, Place::Last).unwrap();
+        state.observe(other.clone(), 0, handle_key(), Place::Last).unwrap();
+        state.cancel_handle(key).wake();
+        assert_eq!(mine.signals(), A | Signals::HANDLE_CLOSED);
+        assert_eq!(state.get(), A, "the object itself does not show it");
+        state.change(Signals::empty(), B).wake();
+        assert_eq!((mine.calls(), other.signals()), (1, A | B));
+    }
+
+    #[test]
+    fn no_change_is_lost_between_registering_and_looking() {
+        const ROUNDS: usize = 2000;
+        let start = Barrier::new(2);
+        let states: Vec<_> = (0..ROUNDS).map(|_| SignalState::new(Signals::empty())).collect();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for state in &states {
+                    start.wait();
+                    state.change(Signals::empty(), A).wake();
+                    start.wait();
+                }
+            });
+            for (round, state) in states.iter().enumerate() {
+                let (observer, key) = (Seen::until(A), handle_key());
+                start.wait();
+                // Different delays, so that the two meet at different places.
+                (0..round % 64).for_each(|_| core::hint::spin_loop());
+                let (_, now) = state.observe(observer.clone(), 0, key, Place::Last).unwrap();
+                start.wait();
+                assert!(now.contains(A) || observer.signals().contains(A), "lost in round {round}");
+            }
+        });
+    }
+
+    #[test]
+    fn observers_that_come_and_go_on_two_threads_leave_the_flag_down() {
+        let state = SignalState::new(Signals::empty());
+        let work = || {
+            for _ in 0..2000 {
+                let (token, _) = state.observe(Seen::until(B), 0, handle_key(), Place::Last).unwrap();
+                state.change(A, Signals::empty()).wake();
+                state.change(Signals::empty(), A).wake();
+                assert!(is_flagged(&state));
+                assert!(state.unobserve(token));
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(work);
+            scope.spawn(work);
+        });
+        assert!(!is_flagged(&state));
+    }
 }

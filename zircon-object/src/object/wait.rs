@@ -132,3 +132,214 @@ impl Observer for Shared {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::Handle;
+    use crate::signal::event::Event;
+    use alloc::vec;
+    use core::pin::pin;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    const A: Signals = Signals::USER_0;
+    const B: Signals = Signals::USER_1;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    impl Woken {
+        fn times(&self) -> usize {
+            self.0.load(Ordering::SeqCst)
+        }
+    }
+
+    fn event() -> (Arc<Event>, Handle) {
+        let event = Event::create().unwrap();
+        (event.clone(), Handle::new(event).unwrap())
+    }
+
+    fn target(handle: &Handle, signals: Signals) -> WaitTarget {
+        WaitTarget { object: handle.object().clone(), handle: handle.key(), signals }
+    }
+
+    fn wait_for(handle: &Handle, signals: Signals) -> Wait {
+        Wait::start(vec![target(handle, signals)]).unwrap()
+    }
+
+    fn set(event: &Event, signals: Signals) {
+        event.base().signals().change(Signals::empty(), signals).wake();
+    }
+
+    fn clear(event: &Event, signals: Signals) {
+        event.base().signals().change(signals, Signals::empty()).wake();
+    }
+
+    fn poll(wait: &mut Wait, woken: &Arc<Woken>) -> Poll<ZxResult> {
+        pin!(wait).poll(&mut Context::from_waker(&Waker::from(woken.clone())))
+    }
+
+    fn seen<const N: usize>(wait: &Wait) -> [Signals; N] {
+        let mut seen = [Signals::empty(); N];
+        wait.pending(&mut seen);
+        seen
+    }
+
+    #[test]
+    fn a_signal_that_is_there_already_ends_the_wait_at_the_first_poll() {
+        let (event, handle) = event();
+        set(&event, A | B);
+        let (mut wait, woken) = (wait_for(&handle, A), Arc::default());
+        assert_eq!(poll(&mut wait, &woken), Poll::Ready(Ok(())));
+        assert_eq!(seen(&wait), [A | B], "unwanted signals show too");
+    }
+
+    #[test]
+    fn a_wanted_signal_wakes_once_and_an_unwanted_one_does_not() {
+        let (event, handle) = event();
+        let (mut wait, woken) = (wait_for(&handle, A), Arc::default());
+        assert_eq!(poll(&mut wait, &woken), Poll::Pending);
+        set(&event, B);
+        assert_eq!((woken.times(), poll(&mut wait, &woken)), (0, Poll::Pending));
+        set(&event, A);
+        set(&event, Signals::USER_2);
+        assert_eq!((woken.times(), poll(&mut wait, &woken)), (1, Poll::Ready(Ok(()))));
+        assert_eq!(seen(&wait), [A | B | Signals::USER_2]);
+    }
+
+    #[test]
+    fn a_signal_that_came_and_went_is_seen() {
+        let (event, handle) = event();
+        let (mut wait, woken) = (wait_for(&handle, A), Arc::default());
+        assert_eq!(poll(&mut wait, &woken), Poll::Pending);
+        set(&event, A);
+        clear(&event, A);
+        assert_eq!((woken.times(), poll(&mut wait, &woken)), (1, Poll::Ready(Ok(()))));
+        assert_eq!(seen(&wait), [A]);
+        assert_eq!(event.base().signals().get(), Signals::empty());
+    }
+
+    #[test]
+    fn one_of_several_targets_suffices_and_each_has_its_own_result() {
+        let ((first, first_handle), (second, second_handle)) = (event(), event());
+        let targets = vec![target(&first_handle, A), target(&second_handle, B)];
+        let (mut wait, woken) = (Wait::start(targets).unwrap(), Arc::default());
+        set(&first, B);
+        assert_eq!(poll(&mut wait, &woken), Poll::Pending);
+        set(&second, B);
+        assert_eq!((woken.times(), poll(&mut wait, &woken)), (1, Poll::Ready(Ok(()))));
+        assert_eq!(seen(&wait), [B, B]);
+    }
+
+    #[test]
+    fn the_same_object_may_be_waited_for_twice() {
+        let (event, handle) = event();
+        let targets = vec![target(&handle, A), target(&handle, B)];
+        let (mut wait, woken) = (Wait::start(targets).unwrap(), Arc::default());
+        set(&event, B);
+        assert_eq!(poll(&mut wait, &woken), Poll::Ready(Ok(())));
+        assert_eq!(seen(&wait), [B, B]);
+    }
+
+    #[test]
+    fn closing_the_handle_cancels_and_shows_handle_closed() {
+        let (event, handle) = event();
+        set(&event, B);
+        let (mut wait, woken) = (wait_for(&handle, A), Arc::default());
+        assert_eq!(poll(&mut wait, &woken), Poll::Pending);
+        drop(handle);
+        assert_eq!((woken.times(), poll(&mut wait, &woken)), (1, Poll::Ready(Err(ZxError::Canceled))));
+        assert_eq!(seen(&wait), [B | Signals::HANDLE_CLOSED]);
+        set(&event, A);
+        assert_eq!(poll(&mut wait, &woken), Poll::Ready(Err(ZxError::Canceled)), "cancelled is final");
+    }
+
+    #[test]
+    fn closing_the_handle_after_the_signal_but_before_the_thread_ran_cancels() {
+        let (event, handle) = event();
+        let (mut wait, woken) = (wait_for(&handle, A), Arc::default());
+        assert_eq!(poll(&mut wait, &woken), Poll::Pending);
+        set(&event, A);
+        drop(handle);
+        assert_eq!((woken.times(), poll(&mut wait, &woken)), (1, Poll::Ready(Err(ZxError::Canceled))));
+        assert_eq!(seen(&wait), [A | Signals::HANDLE_CLOSED]);
+    }
+
+    #[test]
+    fn closing_another_handle_to_the_object_does_not_cancel() {
+        let (event, handle) = event();
+        let duplicate = handle.duplicate(zx_abi::Rights::SAME_RIGHTS).unwrap();
+        let (mut wait, woken) = (wait_for(&handle, A), Arc::default());
+        drop(duplicate);
+        assert_eq!(poll(&mut wait, &woken), Poll::Pending);
+        set(&event, A);
+        assert_eq!(poll(&mut wait, &woken), Poll::Ready(Ok(())));
+    }
+
+    #[test]
+    fn dropping_a_wait_unregisters_it_everywhere() {
+        let ((first, first_handle), (second, second_handle)) = (event(), event());
+        let targets = vec![target(&first_handle, A), target(&second_handle, A)];
+        let (mut wait, woken) = (Wait::start(targets).unwrap(), Arc::default());
+        assert_eq!(poll(&mut wait, &woken), Poll::Pending);
+        let shared = Arc::downgrade(&wait.shared);
+        drop(wait);
+        assert!(shared.upgrade().is_none(), "an object still knows the waiter");
+        set(&first, A);
+        set(&second, A);
+        drop((first_handle, second_handle));
+        assert_eq!(woken.times(), 0);
+    }
+
+    #[test]
+    fn the_waker_of_the_latest_poll_is_the_one_that_is_called() {
+        let (event, handle) = event();
+        let (mut wait, old, new) = (wait_for(&handle, A), Arc::default(), Arc::default());
+        assert_eq!(poll(&mut wait, &old), Poll::Pending);
+        assert_eq!(poll(&mut wait, &new), Poll::Pending);
+        set(&event, A);
+        assert_eq!((old.times(), new.times()), (0, 1));
+    }
+
+    #[test]
+    fn a_wait_for_nothing_ends_only_by_cancellation() {
+        let (event, handle) = event();
+        let (mut wait, woken) = (wait_for(&handle, Signals::empty()), Arc::default());
+        set(&event, Signals::USER_ALL);
+        assert_eq!(poll(&mut wait, &woken), Poll::Pending);
+        drop(handle);
+        assert_eq!(poll(&mut wait, &woken), Poll::Ready(Err(ZxError::Canceled)));
+    }
+
+    #[test]
+    fn waits_that_end_while_signals_change_on_another_thread_are_never_stuck() {
+        let (event, handle) = event();
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Ordering::SeqCst) {
+                    set(&event, A);
+                    clear(&event, A);
+                }
+            });
+            for round in 0..2000 {
+                let (mut wait, woken) = (wait_for(&handle, A), Arc::<Woken>::default());
+                // Every other wait is given up at once, like one whose thread is killed.
+                if round % 2 == 0 && poll(&mut wait, &woken) == Poll::Pending {
+                    while woken.times() == 0 {
+                        std::thread::yield_now();
+                    }
+                    assert_eq!(poll(&mut wait, &woken), Poll::Ready(Ok(())));
+                }
+            }
+            stop.store(true, Ordering::SeqCst);
+        });
+    }
+}
