@@ -8,7 +8,7 @@ use super::features::features;
 use super::percpu::{current, PerCpu};
 use super::registers::{msr, read_msr, write_msr};
 use core::arch::asm;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use kernel_hal::context::{CacheLine, EnteredBy, UserContext, VectorState};
 use kernel_hal::hal_impl;
 
@@ -23,6 +23,8 @@ const RFLAGS_RESERVED_ONE: u64 = 2;
 /// Lines of the saved image, without the line of the bases. Set once at boot.
 static IMAGE_LINES: AtomicUsize = AtomicUsize::new(512 / LINE_BYTES);
 static METHOD: AtomicUsize = AtomicUsize::new(FXSAVE);
+/// Whether the bases are reached by instructions of their own instead of MSRs.
+static FSGSBASE: AtomicBool = AtomicBool::new(false);
 const FXSAVE: usize = 0;
 const XSAVE: usize = 1;
 const XSAVEOPT: usize = 2;
@@ -30,6 +32,7 @@ const XSAVEOPT: usize = 2;
 /// Finds out the size of the image; after the features are on.
 pub(crate) fn init() {
     let has = features();
+    FSGSBASE.store(has.fsgsbase, Ordering::Relaxed);
     if has.xsave {
         let bytes = leaf(0xd, 0).ebx as usize;
         IMAGE_LINES.store(bytes.div_ceil(LINE_BYTES), Ordering::Relaxed);
@@ -47,7 +50,9 @@ fn image_lines() -> usize {
 pub(crate) fn take_over(context: &mut UserContext) {
     let cpu = current();
     save_owner(cpu);
-    let area = context.vector.lines_mut().as_mut_ptr();
+    let lines = context.vector.lines_mut();
+    assert!(lines.len() > image_lines(), "a vector area that hal_vector_new did not make");
+    let area = lines.as_mut_ptr();
     // SAFETY: the area is valid, exclusively borrowed, and as long as `hal_vector_new` made it.
     unsafe { load(area) };
     cpu.vector_owner.set(area);
@@ -107,8 +112,17 @@ unsafe fn load(area: *mut CacheLine) {
     write_bases([fs, gs]);
 }
 
-/// The user's FS and GS bases in the CPU; in the kernel the latter is in `KERNEL_GS_BASE`.
+/// The user's FS and GS bases in the CPU; in the kernel the latter is behind `swapgs`.
+#[inline(always)]
 fn read_bases() -> [u64; 2] {
+    if FSGSBASE.load(Ordering::Relaxed) {
+        let (fs, gs): (u64, u64);
+        // SAFETY: CR4 enables the instructions. Between the two swaps only vectors that do not trust GS can strike.
+        unsafe {
+            asm!("rdfsbase {fs}", "swapgs", "rdgsbase {gs}", "swapgs", fs = out(reg) fs, gs = out(reg) gs, options(nomem, nostack, preserves_flags));
+        }
+        return [fs, gs];
+    }
     // SAFETY: every 64-bit CPU has the register.
     let fs = unsafe { read_msr(msr::FS_BASE) };
     // SAFETY: as above.
@@ -116,14 +130,25 @@ fn read_bases() -> [u64; 2] {
     [fs, gs]
 }
 
+#[inline(always)]
 fn write_bases([fs, gs]: [u64; 2]) {
+    let [fs, gs] = [canonical_or_zero(fs), canonical_or_zero(gs)];
+    if FSGSBASE.load(Ordering::Relaxed) {
+        // SAFETY: CR4 enables the instructions, and the values are canonical. Between the two swaps only vectors that do
+        // not trust GS can strike, and nothing uses GS.
+        unsafe {
+            asm!("wrfsbase {fs}", "swapgs", "wrgsbase {gs}", "swapgs", fs = in(reg) fs, gs = in(reg) gs, options(nostack, preserves_flags));
+        }
+        return;
+    }
     // SAFETY: the register exists; the kernel itself does not use FS; the value is canonical.
-    unsafe { write_msr(msr::FS_BASE, canonical_or_zero(fs)) };
+    unsafe { write_msr(msr::FS_BASE, fs) };
     // SAFETY: as above; the register holds the user's base while the kernel runs.
-    unsafe { write_msr(msr::KERNEL_GS_BASE, canonical_or_zero(gs)) };
+    unsafe { write_msr(msr::KERNEL_GS_BASE, gs) };
 }
 
 /// An address that the CPU takes as a base; the layers above refuse others before they come here.
+#[inline(always)]
 fn canonical_or_zero(addr: u64) -> u64 {
     if is_canonical(addr) {
         addr
@@ -133,7 +158,8 @@ fn canonical_or_zero(addr: u64) -> u64 {
 }
 
 /// Whether bits 47 to 63 are equal.
-pub(crate) fn is_canonical(addr: u64) -> bool {
+#[inline(always)]
+fn is_canonical(addr: u64) -> bool {
     let top = addr >> 47;
     top == 0 || top == 0x1_ffff
 }
@@ -188,6 +214,16 @@ fn owns(cpu: &PerCpu, state: &VectorState) -> bool {
 }
 
 hal_impl! {
+    kernel_hal::context => fn hal_context_set_fs_base(base: kernel_hal::VirtAddr) {
+        let [_, gs] = read_bases();
+        write_bases([base as u64, gs]);
+    }
+
+    kernel_hal::context => fn hal_context_set_gs_base(base: kernel_hal::VirtAddr) {
+        let [fs, _] = read_bases();
+        write_bases([fs, base as u64]);
+    }
+
     kernel_hal::context => fn hal_vector_new() -> Option<VectorState> {
         let mut state = VectorState::with_len((image_lines() + 1) * LINE_BYTES)?;
         let bytes = state.lines_mut().as_flattened_bytes_mut();

@@ -9,11 +9,14 @@ use super::frame_allocator::{alloc_for_kernel, free_many, TABLE_FRAMES};
 use super::tlb::Stale;
 use crate::cpu::percpu::current;
 use crate::cpu::registers::{read_cr3, write_cr3};
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use kernel_hal::addr::{USER_TOP, PAGE_SHIFT};
 use kernel_hal::frame::Fill;
 use kernel_hal::paging::{CachePolicy, MmuFlags, OutOfTables};
 use kernel_hal::{hal_impl, PhysAddr, VirtAddr, PAGE_SIZE};
+
+/// The entries of the kernel's half, by place, as the loader made them; a place of zero ends the list.
+static KERNEL_ENTRIES: [(AtomicUsize, AtomicU64); 8] = [const { (AtomicUsize::new(0), AtomicU64::new(0)) }; 8];
 
 const PRESENT: u64 = 1 << 0;
 const WRITE: u64 = 1 << 1;
@@ -30,6 +33,12 @@ const ENTRIES: usize = 512;
 const USER_ENTRIES: usize = ENTRIES / 2;
 const LARGE_PAGES: usize = ENTRIES;
 const LARGE_SHIFT: u32 = 21;
+
+/// Entries of the kernel's half of a root that are never present, and hold which entries of the user half are: 62 to a
+/// word, from bit 1 on. So the end of an address space costs what it used, not what it could have.
+const USED_MAP: usize = 500;
+const USED_BITS: usize = 62;
+const USED_WORDS: usize = USER_ENTRIES.div_ceil(USED_BITS);
 
 /// The root that maps the kernel only.
 static KERNEL_ROOT: AtomicU64 = AtomicU64::new(0);
@@ -122,8 +131,22 @@ fn next_or_new(table: Table, at: usize) -> Result<Table, OutOfTables> {
 
 /// The table whose entries stand for 2 MiB each.
 fn directory_or_new(root: PhysAddr, at: VirtAddr) -> Result<Table, OutOfTables> {
-    let level3 = next_or_new(Table::at(root), index(at, 39))?;
+    let (root, place) = (Table::at(root), index(at, 39));
+    let level3 = next_or_new(root, place)?;
+    let word = USED_MAP + place / USED_BITS;
+    root.set(word, root.get(word) | 2 << (place % USED_BITS));
     next_or_new(level3, index(at, 30))
+}
+
+/// Calls `action` for each used entry of the user half of a root.
+fn for_each_used(root: Table, mut action: impl FnMut(u64)) {
+    for word in 0..USED_WORDS {
+        let mut used = root.get(USED_MAP + word) >> 1;
+        while used != 0 {
+            action(root.get(word * USED_BITS + used.trailing_zeros() as usize));
+            used &= used - 1;
+        }
+    }
 }
 
 /// Whether a range is page aligned and inside the user half; the layers above see to it.
@@ -217,13 +240,19 @@ impl Freed {
 }
 
 /// Frees a table and the tables below it; `level` is 1 for a table of small pages.
-fn free_tables(frame: PhysAddr, level: u32, entries: usize, freed: &mut Freed) {
+fn free_tables(frame: PhysAddr, level: u32, freed: &mut Freed) {
     if level > 1 {
         let table = Table::at(frame);
-        for at in 0..entries {
-            let entry = table.get(at);
-            if entry & (PRESENT | LARGE) == PRESENT {
-                free_tables(frame_of(entry), level - 1, ENTRIES, freed);
+        for first in (0..ENTRIES).step_by(8) {
+            // Most entries of most tables are zero.
+            if (first..first + 8).fold(0, |all, at| all | table.get(at)) == 0 {
+                continue;
+            }
+            for at in first..first + 8 {
+                let entry = table.get(at);
+                if entry & (PRESENT | LARGE) == PRESENT {
+                    free_tables(frame_of(entry), level - 1, freed);
+                }
             }
         }
     }
@@ -232,7 +261,16 @@ fn free_tables(frame: PhysAddr, level: u32, entries: usize, freed: &mut Freed) {
 
 /// Replaces rboot's root by one without its identity map; once.
 pub(crate) fn init() {
-    KERNEL_ROOT.store(read_cr3() & ADDRESS, Ordering::Relaxed);
+    let loaded = Table::at(PhysAddr(read_cr3() & ADDRESS));
+    let mut kept = KERNEL_ENTRIES.iter();
+    for at in USER_ENTRIES..ENTRIES {
+        let entry = loaded.get(at);
+        if entry != 0 {
+            let Some(slot) = kept.next() else { panic!("the loader's page table has too many kernel entries") };
+            slot.0.store(at, Ordering::Relaxed);
+            slot.1.store(entry, Ordering::Relaxed);
+        }
+    }
     let Some(root) = new_root() else { panic!("no memory for the kernel's page table") };
     KERNEL_ROOT.store(root.0, Ordering::Relaxed);
     activate(root);
@@ -240,11 +278,10 @@ pub(crate) fn init() {
 
 fn new_root() -> Option<PhysAddr> {
     let root = new_table()?;
-    let (from, to) = (Table::at(PhysAddr(KERNEL_ROOT.load(Ordering::Relaxed))), Table::at(root));
-    for at in USER_ENTRIES..ENTRIES {
-        let entry = from.get(at);
-        if entry != 0 {
-            to.set(at, entry);
+    for (at, entry) in &KERNEL_ENTRIES {
+        match at.load(Ordering::Relaxed) {
+            0 => break,
+            at => Table::at(root).set(at, entry.load(Ordering::Relaxed)),
         }
     }
     Some(root)
@@ -269,7 +306,8 @@ hal_impl! {
             activate(PhysAddr(KERNEL_ROOT.load(Ordering::Relaxed)));
         }
         let mut freed = Freed { frames: [PhysAddr(0); 64], count: 0 };
-        free_tables(root, 4, USER_ENTRIES, &mut freed);
+        for_each_used(Table::at(root), |entry| free_tables(frame_of(entry), 3, &mut freed));
+        freed.push(root);
         freed.flush();
     }
     kernel_hal::paging => fn hal_page_table_map(root: PhysAddr, at: VirtAddr, frames: &[PhysAddr], flags: MmuFlags) -> Result<(), OutOfTables> {

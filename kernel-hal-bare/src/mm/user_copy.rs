@@ -12,10 +12,16 @@ use kernel_hal::addr::{USER_BASE, USER_SIZE};
 use kernel_hal::frame::Frame;
 use kernel_hal::{hal_impl, PhysAddr, VirtAddr, PAGE_SIZE};
 
-global_asm!(include_str!("user_copy.S"), FAST_STRING = sym FAST_STRING);
+global_asm!(include_str!("user_copy.S"), LONG_COPY = sym LONG_COPY, LONG_COPY_STRING = const LONG_COPY_STRING);
 
-/// Whether long copies use `rep movsb`.
-static FAST_STRING: AtomicU8 = AtomicU8::new(0);
+/// How long copies are done. The assembly compares with `LONG_COPY_STRING`.
+static LONG_COPY: AtomicU8 = AtomicU8::new(LONG_COPY_WORDS);
+/// Eight bytes at a time.
+const LONG_COPY_WORDS: u8 = 0;
+/// `rep movsb`, on hardware that is quick with it.
+const LONG_COPY_STRING: u8 = 1;
+/// With AVX registers, under an emulator, which counts string instructions byte by byte.
+const LONG_COPY_WIDE: u8 = 2;
 
 /// A value and the address of a failure, in two registers.
 #[repr(C)]
@@ -42,7 +48,12 @@ const CLAC: [u8; 3] = [0x0f, 0x01, 0xca];
 /// Fits the routines to the CPU; before the first copy, with SMAP still of no effect on kernel code.
 pub(crate) fn init(kernel: KernelRange) {
     let has = features();
-    FAST_STRING.store(u8::from(has.fast_string && !has.tcg), Ordering::Relaxed);
+    let long_copy = match (has.tcg, has.avx, has.fast_string) {
+        (true, true, _) => LONG_COPY_WIDE,
+        (false, _, true) => LONG_COPY_STRING,
+        _ => LONG_COPY_WORDS,
+    };
+    LONG_COPY.store(long_copy, Ordering::Relaxed);
     if has.smap {
         patch(kernel, &raw const user_access_on_sites, &raw const user_access_on_sites_end, STAC);
         patch(kernel, &raw const user_access_off_sites, &raw const user_access_off_sites_end, CLAC);
