@@ -1,13 +1,280 @@
-//! Futexes: threads that wait for a word of user memory.
+//! Futexes: threads that wait for a word of user memory, in one table per process.
+//!
+//! A wait must not be slept through: the thread has to check the word and join the queue in one step, as seen from a wake. No
+//! user memory is touched under the table's lock, so the step is done the other way round: [`FutexTable::enqueue`] first,
+//! then the caller reads the word, then it sleeps or takes its place back. A program stores before it wakes; so either
+//! the wake finds the waiter, or it came before the waiter joined, and then the waiter reads what was stored. A
+//! waiter that takes its place back although a wake has picked it hands that wake on.
+//!
+//! Requeue reads the word too. [`FutexTable::epoch`], taken before, says who had joined when the word was read; those who came
+//! later, perhaps for another value, are left alone.
+//!
+//! A futex has an owner only while somebody waits for it.
 
-/// The futexes of one process.
-#[derive(Debug, Default)]
-pub struct FutexTable {}
+use super::futex_queues::{Queues, WaiterName};
+use crate::object::{KernelObject, Koid, Wakes};
+use crate::task::thread_state::Phase;
+use crate::task::Thread;
+use alloc::sync::{Arc, Weak};
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use kernel_hal::sync::Mutex;
+use zx_abi::{ZxError, ZxResult};
+
+/// The futexes of one process, by address.
+pub struct FutexTable {
+    queues: Mutex<Queues>,
+}
+
+/// A moment in the life of a table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Epoch(u64);
+
+/// Who owns a futex after a wake.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NewOwner {
+    /// Nobody.
+    Nobody,
+    /// The thread that was woken (`*_single_owner`).
+    Woken,
+}
 
 impl FutexTable {
     /// Nobody waits.
     #[must_use]
     pub const fn new() -> Self {
-        Self {}
+        Self { queues: Mutex::new(Queues::new()) }
+    }
+
+    /// Lets `thread` join the queue of the futex at `address`. Then read the word, and either call [`FutexWait::begin`]
+    /// and poll, or drop what this returns.
+    ///
+    /// # Errors
+    /// - `NoMemory`: the kernel heap is exhausted.
+    pub fn enqueue(&self, address: usize, thread: &Arc<Thread>) -> ZxResult<FutexWait<'_>> {
+        let name = self.queues.lock().join(address, Arc::downgrade(thread))?;
+        Ok(FutexWait { table: self, name: Some(name), address })
+    }
+
+    /// Wakes up to `count` threads, who came first first. The futex then has the owner that `owner` says.
+    pub fn wake(&self, address: usize, count: usize, owner: NewOwner) {
+        let mut wakes = Wakes::none();
+        let dropped = {
+            let mut queues = self.queues.lock();
+            let woken = queues.wake(address, count, u64::MAX, &mut wakes);
+            queues.set_owner(address, woken.filter(|_| owner == NewOwner::Woken))
+        };
+        drop(dropped);
+        wakes.wake();
+    }
+
+    /// Now.
+    pub fn epoch(&self) -> Epoch {
+        Epoch(self.queues.lock().next_arrival())
+    }
+
+    /// Wakes up to `wake_count` threads of `from` and moves up to `move_count` of the next ones to `to`, whose owner becomes
+    /// `to_owner`. Only threads that had joined before `epoch` take part.
+    ///
+    /// # Errors
+    /// - `InvalidArgs`: the new owner waits on one of the two.
+    /// - `NoMemory`: the kernel heap is exhausted.
+    pub fn requeue(&self, from: Requeue, to: usize, to_owner: Option<Weak<Thread>>, epoch: Epoch) -> ZxResult {
+        let mut wakes = Wakes::none();
+        let dropped = {
+            let mut queues = self.queues.lock();
+            if let Some(owner) = &to_owner {
+                if queues.waits(from.address, owner) || queues.waits(to, owner) {
+                    return Err(ZxError::InvalidArgs);
+                }
+            }
+            let target = queues.open(to)?;
+            let woken = queues.wake(from.address, from.wake_count, epoch.0, &mut wakes);
+            queues.relocate(from.address, from.move_count, epoch.0, target);
+            let from_owner = queues.set_owner(from.address, woken.filter(|_| from.owner == NewOwner::Woken));
+            let to_owner = queues.set_owner(to, to_owner);
+            queues.close_if_unused(to);
+            (from_owner, to_owner)
+        };
+        drop(dropped);
+        wakes.wake();
+        Ok(())
+    }
+
+    /// Koid of the owner, if the futex has one that lives.
+    pub fn owner(&self, address: usize) -> Koid {
+        let owner = self.queues.lock().owner(address).and_then(|owner| owner.upgrade());
+        match owner {
+            Some(thread) if thread.phase() != Phase::Dead => thread.base().koid(),
+            _ => Koid::NONE,
+        }
+    }
+}
+
+impl Default for FutexTable {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What `requeue` takes from its first futex.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Requeue {
+    /// Its address.
+    pub address: usize,
+    /// How many threads to wake.
+    pub wake_count: usize,
+    /// How many of the next ones to move.
+    pub move_count: usize,
+    /// Who owns it afterwards.
+    pub owner: NewOwner,
+}
+
+/// A thread's place in a queue. Dropping it gives the place up; a wake that had picked the thread goes to the next one.
+pub struct FutexWait<'a> {
+    table: &'a FutexTable,
+    /// `None` once the wait is over.
+    name: Option<WaiterName>,
+    address: usize,
+}
+
+impl FutexWait<'_> {
+    /// The word had the right value: the wait counts, and the futex gets this owner.
+    ///
+    /// # Errors
+    /// - `InvalidArgs`: the new owner waits on the futex.
+    pub fn begin(&self, owner: Option<Weak<Thread>>) -> ZxResult {
+        let dropped = {
+            let mut queues = self.table.queues.lock();
+            if owner.as_ref().is_some_and(|owner| queues.waits(self.address, owner)) {
+                return Err(ZxError::InvalidArgs);
+            }
+            if self.name.is_none_or(|name| queues.is_woken(name)) {
+                return Ok(());
+            }
+            queues.set_owner(self.address, owner)
+        };
+        drop(dropped);
+        Ok(())
+    }
+
+    /// Gives the place up for want of time. Whether a wake had come after all: then the wait has succeeded.
+    #[must_use]
+    pub fn leave(mut self) -> Ended {
+        let Some(name) = self.name.take() else { return Ended::Woken };
+        match self.table.queues.lock().give_up(name) {
+            Some(_) => Ended::Woken,
+            None => Ended::Waiting,
+        }
+    }
+}
+
+/// How a wait stood when it was given up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ended {
+    /// A wake had picked the thread.
+    Woken,
+    /// None had.
+    Waiting,
+}
+
+impl Future for FutexWait<'_> {
+    type Output = ();
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(name) = self.name else { return Poll::Ready(()) };
+        {
+            let mut queues = self.table.queues.lock();
+            if !queues.is_woken(name) {
+                queues.set_waker(name, cx.waker());
+                return Poll::Pending;
+            }
+            queues.forget(name);
+        }
+        self.name = None;
+        Poll::Ready(())
+    }
+}
+
+impl Drop for FutexWait<'_> {
+    fn drop(&mut self) {
+        let Some(name) = self.name else { return };
+        let unused_wake = self.table.queues.lock().give_up(name);
+        if let Some(address) = unused_wake {
+            let mut wakes = Wakes::none();
+            self.table.queues.lock().wake(address, 1, u64::MAX, &mut wakes);
+            wakes.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::task::Waker;
+
+    fn poll(wait: &mut FutexWait<'_>) -> bool {
+        Pin::new(wait).poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    fn join(table: &FutexTable, address: usize) -> FutexWait<'_> {
+        let name = table.queues.lock().join(address, Weak::new()).unwrap();
+        FutexWait { table, name: Some(name), address }
+    }
+
+    #[test]
+    fn wakes_pick_threads_in_the_order_in_which_they_came() {
+        let table = FutexTable::new();
+        let (mut a, mut b, mut other) = (join(&table, 4), join(&table, 4), join(&table, 8));
+        assert!(!poll(&mut a) && !poll(&mut b));
+        table.wake(4, 1, NewOwner::Nobody);
+        assert!(poll(&mut a) && !poll(&mut b));
+        table.wake(4, 7, NewOwner::Nobody);
+        assert!(poll(&mut b) && !poll(&mut other));
+    }
+
+    #[test]
+    fn a_wake_that_found_a_thread_which_gives_up_goes_to_the_next_one() {
+        let table = FutexTable::new();
+        let (a, mut b) = (join(&table, 4), join(&table, 4));
+        table.wake(4, 1, NewOwner::Nobody);
+        drop(a);
+        assert!(poll(&mut b));
+    }
+
+    #[test]
+    fn a_wake_wins_over_a_timeout() {
+        let table = FutexTable::new();
+        let (a, mut b) = (join(&table, 4), join(&table, 4));
+        table.wake(4, 1, NewOwner::Nobody);
+        assert_eq!(a.leave(), Ended::Woken);
+        assert!(!poll(&mut b));
+    }
+
+    #[test]
+    fn requeue_wakes_first_then_moves_and_leaves_who_came_after_the_epoch() {
+        let table = FutexTable::new();
+        let (mut a, mut b, mut c) = (join(&table, 4), join(&table, 4), join(&table, 4));
+        let epoch = table.epoch();
+        let mut late = join(&table, 4);
+        let from = Requeue { address: 4, wake_count: 1, move_count: 9, owner: NewOwner::Nobody };
+        table.requeue(from, 8, None, epoch).unwrap();
+        assert!(poll(&mut a) && !poll(&mut b) && !poll(&mut c));
+        table.wake(4, 9, NewOwner::Nobody);
+        assert!(poll(&mut late) && !poll(&mut b));
+        table.wake(8, 1, NewOwner::Nobody);
+        assert!(poll(&mut b) && !poll(&mut c));
+    }
+
+    #[test]
+    fn many_futexes_come_and_go() {
+        let table = FutexTable::new();
+        for round in 0..10 {
+            let mut waits: std::vec::Vec<_> = (0..500).map(|i| join(&table, (i + round) * 4)).collect();
+            for i in 0..250 {
+                table.wake((i * 2 + round) * 4, 1, NewOwner::Nobody);
+            }
+            assert_eq!(waits.iter_mut().filter_map(|wait| poll(wait).then_some(())).count(), 250);
+        }
     }
 }

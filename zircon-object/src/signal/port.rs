@@ -1,0 +1,321 @@
+//! Ports: one queue of packets, from programs and from waits for signals, and threads that take them.
+//!
+//! The port itself observes the objects that are waited for; the item number in their observer lists names the wait's slot
+//! in [`PacketSlab`]. A change of signals finds the slot, turns it into a packet and wakes a thread, without allocating.
+//!
+//! Threads that wait are served in the order in which they came: the thread at position `n` of the line may take a packet when
+//! more than `n` are queued. So a packet belongs to nobody until it is taken, and one that is cancelled is really gone.
+
+use super::port_packet::{Armed, Edge, PacketSlab, SlotName, Source, Stamp, Style};
+use crate::alloc_try::{try_arc, TryPush};
+use crate::object::observer::Place;
+use crate::object::{HandleKey, KernelObject, ObjectBase, Observer, TypedObject, Verdict, Wakes};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::future::Future;
+use core::pin::Pin;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::task::{Context, Poll, Waker};
+use kernel_hal::sync::Mutex;
+use zx_abi::limits::{PORT_PACKETS_MAX, PORT_QUEUE_MAX};
+use zx_abi::packet::{PacketUser, PortPacket};
+use zx_abi::{ObjectType, Signals, Status, ZxError, ZxResult};
+
+/// Packets of `port_queue` in all ports.
+static USER_PACKETS: AtomicUsize = AtomicUsize::new(0);
+
+/// A port.
+pub struct Port {
+    base: ObjectBase,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    packets: PacketSlab,
+    line: Vec<Waiting>,
+    next_ticket: u64,
+    closed: bool,
+}
+
+/// A thread in the line.
+struct Waiting {
+    ticket: u64,
+    waker: Waker,
+}
+
+/// What to wait for with `object_wait_async`.
+#[derive(Clone, Copy, Debug)]
+pub struct AsyncWait {
+    /// Goes into the packet.
+    pub key: u64,
+    /// Signals of which one suffices.
+    pub trigger: Signals,
+    /// The handle through which is waited.
+    pub handle: HandleKey,
+    /// When it fires, and with what.
+    pub style: Style,
+}
+
+impl Port {
+    /// An empty port.
+    ///
+    /// # Errors
+    /// - `NoMemory`: the kernel heap is exhausted.
+    pub fn create() -> ZxResult<Arc<Self>> {
+        let inner = Inner { packets: PacketSlab::new(), line: Vec::new(), next_ticket: 0, closed: false };
+        try_arc(Self { base: ObjectBase::new(Signals::empty()), inner: Mutex::new(inner) })
+    }
+
+    /// Queues a packet of a program.
+    ///
+    /// # Errors
+    /// - `NoMemory`: the system has as many such packets as it may have.
+    /// - `BadHandle`: the port's last handle is gone.
+    /// - `ShouldWait`: the port has as many such packets as it may have.
+    pub fn queue(&self, key: u64, status: Status, payload: PacketUser) -> ZxResult {
+        if USER_PACKETS.fetch_add(1, Ordering::Relaxed) >= PORT_PACKETS_MAX {
+            USER_PACKETS.fetch_sub(1, Ordering::Relaxed);
+            return Err(ZxError::NoMemory);
+        }
+        let mut wakes = Wakes::none();
+        let queued = self.inner.lock().queue_user(PortPacket::user(key, status, payload), &mut wakes);
+        if queued.is_err() {
+            USER_PACKETS.fetch_sub(1, Ordering::Relaxed);
+        }
+        wakes.wake();
+        queued
+    }
+
+    /// Waits for the first packet.
+    pub fn wait(&self) -> PacketWait<'_> {
+        PacketWait { port: self, ticket: None }
+    }
+
+    /// Queues a packet when `object` shows a wanted signal, now or later. `count` is what the packet says when that is now.
+    ///
+    /// # Errors
+    /// - `NoMemory`: the kernel heap is exhausted.
+    /// - `BadHandle`: the port's last handle is gone.
+    pub fn wait_async(self: &Arc<Self>, object: &Arc<dyn KernelObject>, wait: AsyncWait, count: u64) -> ZxResult {
+        let AsyncWait { key, trigger, handle, style } = wait;
+        let name = {
+            let mut inner = self.inner.lock();
+            if inner.closed {
+                return Err(ZxError::BadHandle);
+            }
+            inner.packets.arm(Armed { key, trigger, handle, style, place: None })?
+        };
+        let signals = object.base().signals();
+        let signals_now = signals.get();
+        if style.edge == Edge::Level && signals_now.intersects(trigger) {
+            self.fire_now(name, signals_now, count, style);
+            return Ok(());
+        }
+        let (token, now) = match signals.observe(self.clone(), name.0, handle, Place::First) {
+            Ok(registered) => registered,
+            Err(error) => {
+                self.inner.lock().packets.disarm(name);
+                return Err(error);
+            }
+        };
+        if style.edge == Edge::Level && now.intersects(trigger) {
+            // Whoever takes the observer out of the list, the one who changed the signals or this call, queues the packet.
+            if signals.unobserve(token) {
+                self.fire_now(name, now, count, style);
+            }
+            return Ok(());
+        }
+        let kept = {
+            let mut inner = self.inner.lock();
+            if let Some(armed) = inner.packets.armed(name) {
+                armed.place = Some((Arc::downgrade(object), token));
+            }
+            !inner.closed
+        };
+        if !kept {
+            signals.unobserve(token);
+        }
+        Ok(())
+    }
+
+    /// Takes back all waits for `object` through `handle` with this key, and their packets if they are still queued.
+    ///
+    /// # Errors
+    /// - `NotFound`: there was none.
+    pub fn cancel(&self, object: &dyn KernelObject, handle: HandleKey, key: u64) -> ZxResult {
+        let waits = object.base().signals().remove_where(|observer, item, through| {
+            through == handle
+                && core::ptr::addr_eq(Arc::as_ptr(observer), self)
+                && self.inner.lock().disarm_key(SlotName(item), key)
+        });
+        let packets = self.inner.lock().packets.remove_fired(handle, key);
+        if waits + packets == 0 {
+            Err(ZxError::NotFound)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Queues the packet of a wait that is satisfied while it is being made.
+    fn fire_now(&self, name: SlotName, observed: Signals, count: u64, style: Style) {
+        let mut wakes = Wakes::none();
+        self.inner.lock().fire(name, observed, count, style.stamp, &mut wakes);
+        wakes.wake();
+    }
+}
+
+impl Inner {
+    fn queue_user(&mut self, packet: PortPacket, wakes: &mut Wakes) -> ZxResult {
+        if self.closed {
+            return Err(ZxError::BadHandle);
+        }
+        if self.packets.user() > PORT_QUEUE_MAX {
+            return Err(ZxError::ShouldWait);
+        }
+        self.packets.push(packet, Source::User)?;
+        self.wake_last_served(wakes);
+        Ok(())
+    }
+
+    fn fire(&mut self, name: SlotName, observed: Signals, count: u64, stamp: Stamp, wakes: &mut Wakes) {
+        let timestamp = match stamp {
+            Stamp::None => 0,
+            Stamp::Time => kernel_hal::time::now(),
+        };
+        self.packets.fire(name, observed, count, timestamp);
+        self.wake_last_served(wakes);
+    }
+
+    fn disarm_key(&mut self, name: SlotName, key: u64) -> bool {
+        self.packets.armed(name).is_some_and(|armed| armed.key == key) && self.packets.disarm(name)
+    }
+
+    /// Wakes the last thread of the line for which there is a packet: those before it were woken before.
+    fn wake_last_served(&self, wakes: &mut Wakes) {
+        let served = self.packets.queued().checked_sub(1).and_then(|last| self.line.get(last));
+        if let Some(waiting) = served {
+            wakes.push(waiting.waker.clone());
+        }
+    }
+
+    /// Takes a packet when there is one for position `position` of the line.
+    fn take(&mut self, position: usize) -> Option<PortPacket> {
+        if self.packets.queued() <= position {
+            return None;
+        }
+        let (packet, source) = self.packets.pop()?;
+        if source == Source::User {
+            USER_PACKETS.fetch_sub(1, Ordering::Relaxed);
+        }
+        Some(packet)
+    }
+}
+
+/// The wait for a packet; dropping it leaves the line.
+pub struct PacketWait<'a> {
+    port: &'a Port,
+    ticket: Option<u64>,
+}
+
+impl Future for PacketWait<'_> {
+    type Output = ZxResult<PortPacket>;
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut inner = self.port.inner.lock();
+        let Some(ticket) = self.ticket else {
+            let position = inner.line.len();
+            if let Some(packet) = inner.take(position) {
+                return Poll::Ready(Ok(packet));
+            }
+            let ticket = inner.next_ticket;
+            inner.next_ticket += 1;
+            if let Err(error) = inner.line.try_push(Waiting { ticket, waker: cx.waker().clone() }) {
+                return Poll::Ready(Err(error));
+            }
+            drop(inner);
+            self.ticket = Some(ticket);
+            return Poll::Pending;
+        };
+        let Some(position) = inner.line.iter().position(|waiting| waiting.ticket == ticket) else {
+            return Poll::Ready(Err(ZxError::BadState));
+        };
+        let Some(packet) = inner.take(position) else {
+            let waiting = &mut inner.line[position];
+            if !waiting.waker.will_wake(cx.waker()) {
+                waiting.waker = cx.waker().clone();
+            }
+            return Poll::Pending;
+        };
+        let left = inner.line.remove(position);
+        drop(inner);
+        drop(left);
+        self.ticket = None;
+        Poll::Ready(Ok(packet))
+    }
+}
+
+impl Drop for PacketWait<'_> {
+    /// Those behind move up, and one of them may find a packet for its new position.
+    fn drop(&mut self) {
+        let Some(ticket) = self.ticket else { return };
+        let mut wakes = Wakes::none();
+        let left = {
+            let mut inner = self.port.inner.lock();
+            let position = inner.line.iter().position(|waiting| waiting.ticket == ticket);
+            let left = position.map(|position| inner.line.remove(position));
+            inner.wake_last_served(&mut wakes);
+            left
+        };
+        drop(left);
+        wakes.wake();
+    }
+}
+
+impl Observer for Port {
+    fn notify(&self, item: usize, old: Signals, new: Signals, wakes: &mut Wakes) -> Verdict {
+        let name = SlotName(item);
+        let mut inner = self.inner.lock();
+        let Some(armed) = inner.packets.armed(name) else { return Verdict::Remove };
+        let (trigger, style) = (armed.trigger, armed.style);
+        let shown = match style.edge {
+            Edge::Level => new,
+            Edge::Rising => new - old,
+        };
+        if !shown.intersects(trigger) {
+            return Verdict::Keep;
+        }
+        inner.fire(name, new, 1, style.stamp, wakes);
+        Verdict::Remove
+    }
+
+    fn cancel(&self, item: usize, _signals: Signals, _wakes: &mut Wakes) {
+        self.inner.lock().packets.disarm(SlotName(item));
+    }
+}
+
+impl KernelObject for Port {
+    fn base(&self) -> &ObjectBase {
+        &self.base
+    }
+    fn object_type(&self) -> ObjectType {
+        ObjectType::Port
+    }
+    /// Packets and waits are gone at once. Threads that wait are not woken: they stay until their deadline.
+    fn on_zero_handles(&self) {
+        let (registered, user) = {
+            let mut inner = self.inner.lock();
+            inner.closed = true;
+            let user = inner.packets.user();
+            (inner.packets.close(), user)
+        };
+        USER_PACKETS.fetch_sub(user, Ordering::Relaxed);
+        for (object, token) in registered {
+            if let Some(object) = object.upgrade() {
+                object.base().signals().unobserve(token);
+            }
+        }
+    }
+}
+
+impl TypedObject for Port {
+    const TYPE: ObjectType = ObjectType::Port;
+}

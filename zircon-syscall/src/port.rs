@@ -1,0 +1,73 @@
+//! Ports, and waits that end in a packet.
+
+use crate::Caller;
+use alloc::sync::Arc;
+use kernel_hal::user::{UserIn, UserOut};
+use zircon_object::ipc::Channel;
+use zircon_object::object::{downcast, Handle, KernelObject};
+use zircon_object::signal::port::AsyncWait;
+use zircon_object::signal::port_packet::{Edge, Stamp, Style};
+use zircon_object::signal::Port;
+use zircon_object::task::{BlockedOn, PolicyCondition};
+use zx_abi::packet::PortOptions;
+use zx_abi::wait::WaitAsyncOptions;
+use zx_abi::{HandleValue, ObjectType, PortPacket, Rights, Signals, Status, ZxError, ZxResult};
+
+/// `port_create`
+pub(crate) fn sys_port_create(caller: &Caller<'_>, options: u32, out: UserOut<HandleValue>) -> ZxResult {
+    caller.policy(PolicyCondition::NewPort)?;
+    PortOptions::from_bits(options).ok_or(ZxError::InvalidArgs)?;
+    caller.give(Handle::new(Port::create()?)?, out)
+}
+
+/// `port_queue`
+pub(crate) fn sys_port_queue(caller: &Caller<'_>, handle: HandleValue, packet: UserIn<PortPacket>) -> ZxResult {
+    let port = caller.get::<Port>(handle, Rights::WRITE)?;
+    let packet = caller.read(packet)?;
+    port.queue(packet.key, Status(packet.status), packet.payload)
+}
+
+/// `port_wait`
+pub(crate) async fn sys_port_wait(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    deadline: i64,
+    packet: UserOut<PortPacket>,
+) -> ZxResult {
+    let port = caller.get::<Port>(handle, Rights::READ)?;
+    let taken = caller.thread().block(BlockedOn::Port, caller.deadline(deadline), port.wait()).await??;
+    caller.write(packet, &taken)
+}
+
+/// `port_cancel`
+pub(crate) fn sys_port_cancel(caller: &Caller<'_>, handle: HandleValue, source: HandleValue, key: u64) -> ZxResult {
+    let port = caller.get::<Port>(handle, Rights::WRITE)?;
+    let (object, through) = caller.get_any(source, Rights::WAIT)?;
+    port.cancel(&*object, through, key)
+}
+
+/// `object_wait_async`
+pub(crate) fn sys_object_wait_async(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    port: HandleValue,
+    key: u64,
+    signals: Signals,
+    options: u32,
+) -> ZxResult {
+    let options = WaitAsyncOptions::from_bits(options).ok_or(ZxError::InvalidArgs)?;
+    let stamp = if options.contains(WaitAsyncOptions::TIMESTAMP) { Stamp::Time } else { Stamp::None };
+    let port = caller.get::<Port>(port, Rights::WRITE)?;
+    let (object, through) = caller.get_any(handle, Rights::WAIT)?;
+    let style = Style { edge: Edge::Level, stamp };
+    port.wait_async(&object, AsyncWait { key, trigger: signals, handle: through, style }, pending_count(&object, signals))
+}
+
+/// What a packet says how often its signal stands: messages that wait on a channel, once for everything else.
+fn pending_count(object: &Arc<dyn KernelObject>, signals: Signals) -> u64 {
+    if object.object_type() != ObjectType::Channel || !signals.contains(Signals::CHANNEL_READABLE) {
+        return 1;
+    }
+    let messages = downcast::<Channel>(object.clone()).map_or(0, |channel| channel.message_count());
+    messages.max(1) as u64
+}
