@@ -48,7 +48,7 @@ IN_UEFI      := $(UEFI) --target-dir $(TARGET)/uefi
 IN_HOST      := --target-dir $(TARGET)/host
 
 KERNEL_CRATES := zcore zircon-loader zircon-syscall zircon-object kernel-hal kernel-hal-bare executor
-PROGRAMS      := shell hello demo core-tests microbenchmarks
+PROGRAMS      ?= shell hello demo core-tests microbenchmarks
 USER_CRATES   := vdso userboot libzx $(PROGRAMS)
 TOOL_CRATES   := zbi-tool image-tool abi-docs harness
 # Crates whose tests run on a host.
@@ -85,11 +85,14 @@ setup: ## check the tools, install what is missing, choose the toolchain
 	@scripts/setup
 
 # --- Parts ----------------------------------------------------------------------------------------------------------
-KERNEL := $(OUT)/zcore.elf
+# What boots has no symbols, as they would only be read from disk; gdb takes the other file.
+KERNEL  := $(OUT)/zcore.elf
+SYMBOLS := $(OUT)/zcore.symbols.elf
 $(KERNEL): $(call sources,$(KERNEL_DIRS)) Makefile
 	$(KERNEL_CARGO) build -p zcore --bin zcore $(PROFILE) $(IN_KERNEL)
 	@mkdir -p $(OUT)
-	@cp $(TARGET)/kernel/x86_64-unknown-none/$(MODE)/zcore $@
+	@cp $(TARGET)/kernel/x86_64-unknown-none/$(MODE)/zcore $(SYMBOLS)
+	@objcopy --strip-all $(SYMBOLS) $@
 kernel: $(KERNEL)
 
 LOADER := $(OUT)/rboot.efi
@@ -146,7 +149,7 @@ run: esp ## boot in QEMU; this terminal is the serial console (Ctrl-A X quits)
 
 debug: esp ## boot in QEMU stopped for gdb, with symbols
 	@scripts/setup debug
-	@sed 's|@KERNEL@|$(KERNEL)|' scripts/gdbinit.in >$(OUT)/gdbinit
+	@sed 's|@KERNEL@|$(SYMBOLS)|' scripts/gdbinit.in >$(OUT)/gdbinit
 	@echo 'In another terminal: gdb -x $(OUT)/gdbinit'
 	@scripts/qemu $(ESP) -S -gdb tcp::1234
 
