@@ -55,11 +55,10 @@ pub const fn is_page_aligned(bytes: usize) -> bool {
 
 /// Whether `[start, start + len)` does not wrap and lies inside user space. An empty range may start anywhere below the top.
 #[must_use]
+#[inline(always)]
 pub const fn is_user_range(start: VirtAddr, len: usize) -> bool {
-    match start.checked_add(len) {
-        Some(end) => start >= USER_BASE && end <= USER_TOP,
-        None => false,
-    }
+    // One subtraction and one comparison when the length is a constant; a start below the base wraps to a huge offset.
+    len <= USER_SIZE && start.wrapping_sub(USER_BASE) <= USER_SIZE - len
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::cpu::features::features;
 use boot_info::KernelRange;
 use core::arch::global_asm;
 use core::sync::atomic::{AtomicU8, Ordering};
-use kernel_hal::addr::{USER_BASE, USER_SIZE};
+use kernel_hal::addr::is_user_range;
 use kernel_hal::frame::Frame;
 use kernel_hal::{hal_impl, PhysAddr, VirtAddr, PAGE_SIZE};
 
@@ -74,11 +74,6 @@ fn patch(kernel: KernelRange, first: *const i32, end: *const i32, instruction: [
 }
 
 #[inline(always)]
-fn in_user_space(addr: VirtAddr, len: usize) -> bool {
-    len <= USER_SIZE && addr.wrapping_sub(USER_BASE) <= USER_SIZE - len
-}
-
-#[inline(always)]
 fn outcome(fault: usize) -> Result<(), VirtAddr> {
     if fault == 0 {
         Ok(())
@@ -89,21 +84,21 @@ fn outcome(fault: usize) -> Result<(), VirtAddr> {
 
 hal_impl! {
     kernel_hal::user => fn hal_user_read(from: VirtAddr, into: &mut [u8]) -> Result<(), VirtAddr> {
-        if !in_user_space(from, into.len()) {
+        if !is_user_range(from, into.len()) {
             return Err(from);
         }
         // SAFETY: the source is in user space, where accesses may fault; the destination is an exclusive slice.
         outcome(unsafe { user_copy(into.as_mut_ptr(), from as *const u8, into.len()) })
     }
     kernel_hal::user => fn hal_user_write(to: VirtAddr, from: &[u8]) -> Result<(), VirtAddr> {
-        if !in_user_space(to, from.len()) {
+        if !is_user_range(to, from.len()) {
             return Err(to);
         }
         // SAFETY: the destination is in user space, which holds nothing of the kernel's.
         outcome(unsafe { user_copy(to as *mut u8, from.as_ptr(), from.len()) })
     }
     kernel_hal::user => fn hal_user_read_u32(from: VirtAddr) -> Result<u32, VirtAddr> {
-        if !in_user_space(from, 4) {
+        if !is_user_range(from, 4) {
             return Err(from);
         }
         // SAFETY: the source is in user space.
@@ -111,14 +106,14 @@ hal_impl! {
         outcome(loaded.fault).map(|()| u32::try_from(loaded.value & 0xffff_ffff).unwrap_or(0))
     }
     kernel_hal::user => fn hal_user_write_u32(to: VirtAddr, value: u32) -> Result<(), VirtAddr> {
-        if !in_user_space(to, 4) {
+        if !is_user_range(to, 4) {
             return Err(to);
         }
         // SAFETY: the destination is in user space.
         outcome(unsafe { user_store32(to, value) })
     }
     kernel_hal::user => fn hal_user_read_u64(from: VirtAddr) -> Result<u64, VirtAddr> {
-        if !in_user_space(from, 8) {
+        if !is_user_range(from, 8) {
             return Err(from);
         }
         // SAFETY: the source is in user space.
@@ -126,7 +121,7 @@ hal_impl! {
         outcome(loaded.fault).map(|()| loaded.value)
     }
     kernel_hal::user => fn hal_user_write_u64(to: VirtAddr, value: u64) -> Result<(), VirtAddr> {
-        if !in_user_space(to, 8) {
+        if !is_user_range(to, 8) {
             return Err(to);
         }
         // SAFETY: the destination is in user space.
@@ -134,7 +129,7 @@ hal_impl! {
     }
     kernel_hal::user => fn hal_user_read_to_frame(from: VirtAddr, frame: &Frame, offset: usize, len: usize) -> Result<(), VirtAddr> {
         assert!(offset <= PAGE_SIZE && len <= PAGE_SIZE - offset);
-        if !in_user_space(from, len) {
+        if !is_user_range(from, len) {
             return Err(from);
         }
         let to = pointer(frame.addr().add(offset as u64));
@@ -143,7 +138,7 @@ hal_impl! {
     }
     kernel_hal::user => fn hal_user_write_from_frame(to: VirtAddr, frame: &Frame, offset: usize, len: usize) -> Result<(), VirtAddr> {
         assert!(offset <= PAGE_SIZE && len <= PAGE_SIZE - offset);
-        if !in_user_space(to, len) {
+        if !is_user_range(to, len) {
             return Err(to);
         }
         let from = pointer::<u8>(frame.addr().add(offset as u64));

@@ -5,7 +5,7 @@
 //! its kind, stores the registers straight into the same [`UserContext`](kernel_hal::context::UserContext), takes the
 //! remembered stack pointer, and *returns* from `context_enter`. No frame is built and copied on the way.
 //!
-//! * `syscall.S`: entry and exit, counted in instructions: 24 in and 28 out (ADR 2 compares with `trapframe`).
+//! * `syscall.S`: entry and exit: 24 instructions in, 25 out, and 5 around the call (ADR 2 compares with `trapframe`).
 //! * `trap.S`: exceptions and interrupts. From user mode they end like a syscall. From kernel mode they call
 //!   [`entry::kernel_trap`]: an interrupt (only in `hal_cpu_idle` and the interrupt window), a page fault of the user-copy
 //!   routine, or a bug. NMI, machine check, double fault and debug exceptions have stacks of their own and do not trust GS.
