@@ -73,7 +73,11 @@ impl AddressSpace {
         }
         let perms = if page.writable { mapping.perms } else { mapping.perms - Perms::WRITE };
         let at = addr & !(PAGE - 1);
-        self.hw.map(at, run.addrs(), mmu_flags(perms, memory.cache())).map_err(|_| Fault::NoMemory)
+        self.hw.map(at, run.addrs(), mmu_flags(perms, memory.cache())).map_err(|_| Fault::NoMemory)?;
+        // Only threads of this address space fault in it. Should the CPU have left it meanwhile (the page table of another
+        // process was freed), the access would fault for ever.
+        self.hw.activate();
+        Ok(())
     }
 }
 

@@ -87,6 +87,15 @@ pub struct MemoryStats {
     pub scaled_shared: u64,
 }
 
+/// What is at an address.
+struct Spot {
+    vmo: Arc<Vmo>,
+    offset: u64,
+    /// Bytes to the end of the mapping.
+    room: usize,
+    is_vdso_code: bool,
+}
+
 impl AddressSpace {
     /// An empty address space.
     ///
@@ -131,7 +140,7 @@ impl AddressSpace {
     /// - `NoMemory`: no mapping has the address.
     /// - As [`Vmo::read`].
     pub fn read_memory(&self, addr: VirtAddr, into: &mut [u8]) -> ZxResult<usize> {
-        let (vmo, offset, room) = self.memory_at(addr)?.0;
+        let Spot { vmo, offset, room, .. } = self.memory_at(addr)?;
         let count = into.len().min(room);
         vmo.read(offset, &mut into[..count])?;
         Ok(count)
@@ -144,7 +153,7 @@ impl AddressSpace {
     /// - `AccessDenied`: it is the vDSO's code.
     /// - As [`Vmo::write`].
     pub fn write_memory(&self, addr: VirtAddr, from: &[u8]) -> ZxResult<usize> {
-        let ((vmo, offset, room), is_vdso_code) = self.memory_at(addr)?;
+        let Spot { vmo, offset, room, is_vdso_code } = self.memory_at(addr)?;
         if is_vdso_code {
             return Err(ZxError::AccessDenied);
         }
@@ -153,12 +162,12 @@ impl AddressSpace {
         Ok(count)
     }
 
-    /// VMO, offset in it and bytes to the end of the mapping; and whether it is the code of the vDSO.
-    fn memory_at(&self, addr: VirtAddr) -> ZxResult<((Arc<Vmo>, u64, usize), bool)> {
+    fn memory_at(&self, addr: VirtAddr) -> ZxResult<Spot> {
         let tree = self.tree.lock();
         let place = tree.find_mapping(addr).ok_or(ZxError::NoMemory)?;
         let is_vdso_code = tree.vdso_code().is_some_and(|(code, _)| code.contains(&addr));
-        Ok(((place.mapping.vmo.clone(), place.offset_of(addr), place.base + place.len - addr), is_vdso_code))
+        let (vmo, offset, room) = (place.mapping.vmo.clone(), place.offset_of(addr), place.base + place.len - addr);
+        Ok(Spot { vmo, offset, room, is_vdso_code })
     }
 
     /// Calls `visit` for each VMAR and each mapping, parents first, by address. The address space is locked meanwhile:

@@ -72,7 +72,7 @@ impl Vmar {
     /// - `NoMemory`: the place is taken, there is no gap, or the kernel heap is exhausted.
     pub fn allocate(&self, options: VmOptions, offset: u64, size: u64) -> ZxResult<Arc<Self>> {
         let forbidden = VmOptions::SPECIFIC_OVERWRITE | VmOptions::MAP_RANGE | VmOptions::REQUIRE_NON_RESIZABLE | VmOptions::ALLOW_FAULTS;
-        if is_malformed(options) || options.intersects(VmOptions::PERMS) || size % PAGE_BYTES != 0 || options.intersects(forbidden) {
+        if is_malformed(options) || options.intersects(VmOptions::PERMS) || !size.is_multiple_of(PAGE_BYTES) || options.intersects(forbidden) {
             return Err(ZxError::InvalidArgs);
         }
         let mut tree = self.space.tree.lock();
@@ -124,14 +124,13 @@ impl Vmar {
         }
         let mut removed = Removed::default();
         let mut tree = self.space.tree.lock();
-        let limit = perms_allowed(self.region_options(&tree)?);
+        let limit = perms_allowed(tree.live(self.region)?.options);
         if !limit.contains(perms) {
             return Err(ZxError::AccessDenied);
         }
-        tree.live(self.region)?;
         let len = len.checked_add(PAGE_BYTES - 1).ok_or(ZxError::InvalidArgs)? & !(PAGE_BYTES - 1);
         let len = nonzero_size(len)?;
-        if vmo_offset % PAGE_BYTES != 0 || vmo_offset.checked_add(len as u64).is_none() {
+        if !vmo_offset.is_multiple_of(PAGE_BYTES) || vmo_offset.checked_add(len as u64).is_none() {
             return Err(ZxError::InvalidArgs);
         }
         let base = self.place(&mut tree, options, offset, len)?;
@@ -248,13 +247,6 @@ impl Vmar {
             }
             Ok(())
         })
-    }
-
-    fn region_options(&self, tree: &RegionTree) -> ZxResult<VmOptions> {
-        match tree.live(self.region) {
-            Ok(region) => Ok(region.options),
-            Err(error) => Err(error),
-        }
     }
 
     /// Checks an address and a length that is rounded up to pages.

@@ -67,7 +67,7 @@ pub(in crate::vm) struct Mapping {
 /// What was taken out of the tree; to be dropped once the address space is unlocked, because VMOs may die with it.
 #[must_use = "drop it after the address space is unlocked"]
 #[derive(Default)]
-pub(in crate::vm) struct Removed(Vec<Box<Mapping>>);
+pub(in crate::vm) struct Removed(Vec<Arc<Vmo>>);
 
 /// A mapping and where it is.
 pub(in crate::vm) struct Place<'a> {
@@ -209,11 +209,11 @@ impl RegionTree {
         loop {
             let region = self.region_mut(id)?;
             let at = region.position(range.start);
-            if !region.children.get(at).is_some_and(|child| child.base < range.end) {
+            if region.children.get(at).is_none_or(|child| child.base >= range.end) {
                 return Ok(());
             }
             match region.children.remove(at).what {
-                What::Mapping(mapping) => removed.push(mapping),
+                What::Mapping(mapping) => removed.push(*mapping),
                 What::Region(child) => {
                     self.bury(child, removed, usize::MAX);
                 }
@@ -258,7 +258,7 @@ impl RegionTree {
                     }
                     budget -= 1;
                     if let Some(Child { what: What::Mapping(mapping), .. }) = region.children.pop() {
-                        removed.push(mapping);
+                        removed.push(*mapping);
                     }
                 }
                 None => {
@@ -467,10 +467,10 @@ impl Child {
 
 impl Removed {
     /// Takes a mapping in: its VMO forgets it now and is let go later, or now when there is no memory for the list.
-    fn push(&mut self, mapping: Box<Mapping>) {
+    fn push(&mut self, mapping: Mapping) {
         mapping.vmo.remove_view(mapping.token);
         if self.0.try_reserve(1).is_ok() {
-            self.0.push(mapping);
+            self.0.push(mapping.vmo);
         }
     }
 }

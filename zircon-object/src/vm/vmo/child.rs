@@ -2,7 +2,7 @@
 
 use super::family::Family;
 use super::memory::{Backing, Memory};
-use super::{new_base, pages_for, Kind, Origin, Resizable, Vmo};
+use super::object::{new_base, pages_for, Kind, Origin, Resizable, Vmo};
 use crate::vm::page_tree::{PageTree, Stamps};
 use crate::vm::PAGE_BYTES;
 use alloc::sync::Arc;
@@ -57,7 +57,7 @@ impl Vmo {
                 return Err(ZxError::InvalidArgs);
             }
         }
-        if offset % PAGE_BYTES != 0 {
+        if !offset.is_multiple_of(PAGE_BYTES) {
             return Err(ZxError::InvalidArgs);
         }
         let pages = pages_for(size)?;
@@ -68,11 +68,11 @@ impl Vmo {
     }
 
     fn slice(self: &Arc<Self>, resizable: Resizable, offset: u64, size: u64) -> ZxResult<Arc<Self>> {
-        if resizable == Resizable::Yes || offset % PAGE_BYTES != 0 {
+        if resizable == Resizable::Yes || !offset.is_multiple_of(PAGE_BYTES) {
             return Err(ZxError::InvalidArgs);
         }
         let size = pages_for(size)? * PAGE_BYTES;
-        if !offset.checked_add(size).is_some_and(|end| end <= self.size()) {
+        if offset.checked_add(size).is_none_or(|end| end > self.size()) {
             return Err(ZxError::InvalidArgs);
         }
         if self.resizable == Resizable::Yes {

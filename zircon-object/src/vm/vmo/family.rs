@@ -2,7 +2,7 @@
 //!
 //! A VMO that dies while it has children leaves a mark, so that its children go on counting for its nearest living ancestor.
 
-use super::{Origin, Vmo};
+use super::object::{Origin, Vmo};
 use crate::alloc_try::try_arc;
 use crate::object::{Koid, Wakes};
 use alloc::sync::{Arc, Weak};

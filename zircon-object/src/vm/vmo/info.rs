@@ -1,13 +1,13 @@
 //! What `object_get_info` tells of a VMO.
 
-use super::{Family, Kind, Origin, Resizable, Vmo};
+use super::family::Family;
+use super::memory::Backing;
+use super::object::{Kind, Origin, Resizable, Vmo};
 use crate::object::Koid;
 use crate::vm::PAGE_BYTES;
 use alloc::sync::Arc;
 use core::ops::Range;
 use zx_abi::info::{VmoInfo, VmoInfoFlags};
-
-use super::memory::Backing;
 
 impl Vmo {
     /// Koid of the VMO it was made from, or none.

@@ -1,7 +1,7 @@
 //! Operations on ranges: commit, decommit, zero, pins; and resize and cache policy.
 
 use super::memory::{Backing, Memory};
-use super::{pages_for, Kind, Resizable, Vmo};
+use super::object::{pages_for, Kind, Resizable, Vmo};
 use crate::vm::page_tree::Stamps;
 use crate::vm::{PAGE, PAGE_BYTES};
 use core::ops::Range;
@@ -43,7 +43,7 @@ impl Vmo {
         if !matches!(memory.backing, Backing::Paged(_)) {
             return Err(ZxError::NotSupported);
         }
-        if offset % PAGE_BYTES != 0 || len % PAGE_BYTES != 0 {
+        if !offset.is_multiple_of(PAGE_BYTES) || !len.is_multiple_of(PAGE_BYTES) {
             return Err(ZxError::InvalidArgs);
         }
         let range = trim(offset, len, self.limit(&memory))?;
@@ -69,10 +69,10 @@ impl Vmo {
             // Inside one page.
             return memory.zero_part(first + whole.end, in_page(offset)..in_page(end));
         }
-        if offset % PAGE_BYTES != 0 {
+        if !offset.is_multiple_of(PAGE_BYTES) {
             memory.zero_part(first + whole.start - 1, in_page(offset)..PAGE)?;
         }
-        if end % PAGE_BYTES != 0 {
+        if !end.is_multiple_of(PAGE_BYTES) {
             memory.zero_part(first + whole.end, 0..in_page(end))?;
         }
         let whole = first + whole.start..first + whole.end;
@@ -151,7 +151,7 @@ impl Vmo {
     /// - `NotSupported`: physical memory.
     /// - `NoMemory`: a page could not be made.
     pub fn pin(&self, offset: u64, len: u64) -> ZxResult {
-        if offset % PAGE_BYTES != 0 || len % PAGE_BYTES != 0 || len == 0 {
+        if !offset.is_multiple_of(PAGE_BYTES) || !len.is_multiple_of(PAGE_BYTES) || len == 0 {
             return Err(ZxError::InvalidArgs);
         }
         let (mut memory, first) = self.memory();
@@ -273,7 +273,6 @@ fn pages_touched(range: &Range<u64>) -> Range<u64> {
     range.start / PAGE_BYTES..range.end.div_ceil(PAGE_BYTES)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "less than a page")]
 fn in_page(offset: u64) -> usize {
     (offset % PAGE_BYTES) as usize
 }

@@ -65,13 +65,13 @@ impl Vmo {
     /// As [`Vmo::read`]; a fault is no error here but part of the result.
     pub fn read_to_user(&self, offset: u64, to: VirtAddr, len: usize) -> ZxResult<Progress> {
         let (memory, first) = self.checked(offset, len)?;
-        Ok(copy(offset, to, len, |index, at, to, count| {
+        copy(offset, to, len, |index, at, to, count| {
             let index = first + index;
             match memory.with_frame(index, |frame| user::write_from_frame(to, frame, at, count)) {
                 Some(copied) => Ok(copied),
                 None => Ok(user::write_bytes(to, &ZEROS[..count])),
             }
-        })?)
+        })
     }
 
     /// Copies from user memory of the active address space, at most 64 pages in one call.
@@ -119,7 +119,6 @@ fn copy(offset: u64, user: VirtAddr, len: usize, mut page: impl FnMut(u64, usize
 }
 
 /// Cuts `[offset, offset + len)` at page boundaries: page number, offset in the page, bytes before, bytes of this piece.
-#[expect(clippy::cast_possible_truncation, reason = "an offset inside a page is small")]
 fn pieces(offset: u64, len: usize) -> impl Iterator<Item = (u64, usize, usize, usize)> {
     let mut done = 0;
     core::iter::from_fn(move || {
