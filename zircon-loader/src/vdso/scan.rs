@@ -133,8 +133,8 @@ fn contains(function: &Symbol<'_>, at: usize) -> bool {
 fn by_local_symbol(image: &Image<'_>, site: Raw) -> Option<SyscallId> {
     let here = image.local.iter().filter(|symbol| symbol.value == site.return_offset());
     here.filter_map(|symbol| {
-        let (call, _) = symbol.name.strip_prefix("CODE_SYSRET_zx_")?.split_once("_VIA_zx_")?;
-        SyscallId::from_name(call)
+        let (call, _) = symbol.name.strip_prefix("CODE_SYSRET_")?.split_once("_VIA_zx_")?;
+        kernel_call(call)
     })
     .next()
 }
