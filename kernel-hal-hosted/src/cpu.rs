@@ -4,8 +4,14 @@ use kernel_hal::cpu::{CpuCounters, CpuInfo, End, PowerAction};
 use kernel_hal::{hal_impl, PhysAddr};
 
 /// What [`kernel_hal::cpu::info`] says here.
-pub const INFO: CpuInfo =
-    CpuInfo { count: 1, features: 1, hw_breakpoints: 4, hw_watchpoints: 4, dcache_line: 64, icache_line: 64 };
+pub const INFO: CpuInfo = CpuInfo {
+    count: 1,
+    features: 1,
+    hw_breakpoints: 4,
+    hw_watchpoints: 4,
+    dcache_line: 64,
+    icache_line: 64,
+};
 
 hal_impl! {
     kernel_hal::cpu => fn hal_cpu_idle() {

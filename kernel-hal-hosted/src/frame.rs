@@ -23,7 +23,11 @@ pub(crate) struct Pool {
 
 impl Default for Pool {
     fn default() -> Self {
-        Self { limit: AtomicUsize::new(DEFAULT_LIMIT), frames: AtomicUsize::new(0), tables: AtomicUsize::new(0) }
+        Self {
+            limit: AtomicUsize::new(DEFAULT_LIMIT),
+            frames: AtomicUsize::new(0),
+            tables: AtomicUsize::new(0),
+        }
     }
 }
 
@@ -32,7 +36,9 @@ impl Pool {
         self.frames.load(Ordering::SeqCst) + self.tables.load(Ordering::SeqCst)
     }
     fn free(&self) -> usize {
-        self.limit.load(Ordering::SeqCst).saturating_sub(self.used())
+        self.limit
+            .load(Ordering::SeqCst)
+            .saturating_sub(self.used())
     }
 }
 
@@ -70,14 +76,21 @@ impl FrameBalance {
     /// Remembers how many frames of this machine are in use.
     pub fn start() -> Self {
         let pool = pool();
-        Self { at_start: pool.used(), pool }
+        Self {
+            at_start: pool.used(),
+            pool,
+        }
     }
 }
 
 impl Drop for FrameBalance {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            assert_eq!(self.pool.used(), self.at_start, "frames in use at the end (left) and at the start (right) differ");
+            assert_eq!(
+                self.pool.used(),
+                self.at_start,
+                "frames in use at the end (left) and at the start (right) differ"
+            );
         }
     }
 }
@@ -131,7 +144,10 @@ fn give_back(at: PhysAddr) {
         }
         // A failing test that unwinds through a drop should report its failure, not end in a second panic.
         _ if std::thread::panicking() => {}
-        Some(Owner::Table(_)) => panic!("frame {:#x} holds a page table; it cannot be freed as a page", at.0),
+        Some(Owner::Table(_)) => panic!(
+            "frame {:#x} holds a page table; it cannot be freed as a page",
+            at.0
+        ),
         Some(Owner::Boot) => panic!("frame {:#x} was there at boot; it cannot be freed", at.0),
         None => panic!("frame {:#x} was freed twice, or never allocated", at.0),
     }

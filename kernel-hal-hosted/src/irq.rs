@@ -24,13 +24,22 @@ struct Line {
 
 impl Default for Line {
     fn default() -> Self {
-        Self { handler: None, trigger: Trigger::EdgeHigh, open: false }
+        Self {
+            handler: None,
+            trigger: Trigger::EdgeHigh,
+            open: false,
+        }
     }
 }
 
 impl fmt::Debug for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Line({:?}, {})", self.trigger, if self.open { "open" } else { "masked" })
+        write!(
+            f,
+            "Line({:?}, {})",
+            self.trigger,
+            if self.open { "open" } else { "masked" }
+        )
     }
 }
 
@@ -44,12 +53,17 @@ pub enum Fired {
 }
 
 /// Asserts a line once.
-#[expect(clippy::must_use_candidate, reason = "tests often know that the line is open")]
+#[expect(
+    clippy::must_use_candidate,
+    reason = "tests often know that the line is open"
+)]
 pub fn fire(line: u32) -> Fired {
     let handler = {
         let machine = Machine::current();
         let mut lines = lock(&machine.parts().lines);
-        let Some(line) = lines.lines.get_mut(&line).filter(|line| line.open) else { return Fired::Ignored };
+        let Some(line) = lines.lines.get_mut(&line).filter(|line| line.open) else {
+            return Fired::Ignored;
+        };
         if matches!(line.trigger, Trigger::LevelLow | Trigger::LevelHigh) {
             line.open = false;
         }
@@ -67,11 +81,17 @@ pub fn fire(line: u32) -> Fired {
 /// How a line was configured last.
 #[must_use]
 pub fn trigger(line: u32) -> Option<Trigger> {
-    lock(&Machine::current().parts().lines).lines.get(&line).map(|line| line.trigger)
+    lock(&Machine::current().parts().lines)
+        .lines
+        .get(&line)
+        .map(|line| line.trigger)
 }
 
 fn with_line<R>(line: u32, f: impl FnOnce(&mut Line) -> R) -> R {
-    f(lock(&Machine::current().parts().lines).lines.entry(line).or_default())
+    f(lock(&Machine::current().parts().lines)
+        .lines
+        .entry(line)
+        .or_default())
 }
 
 hal_impl! {

@@ -47,7 +47,9 @@ impl Machine {
     /// A machine with no limit set yet, nothing written and no line taken.
     #[must_use]
     pub fn new() -> Self {
-        Self { parts: Arc::default() }
+        Self {
+            parts: Arc::default(),
+        }
     }
 
     /// The machine of this thread; a new one if it has none.

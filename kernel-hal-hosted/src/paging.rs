@@ -37,7 +37,13 @@ pub fn active_root() -> Option<PhysAddr> {
 pub fn mapped_pages() -> Vec<(VirtAddr, PhysAddr, MmuFlags)> {
     let tables = tables();
     let active = active_root().and_then(|root| tables.get(&root));
-    active.map_or_else(Vec::new, |table| table.pages.iter().map(|(at, (frame, flags))| (*at, *frame, *flags)).collect())
+    active.map_or_else(Vec::new, |table| {
+        table
+            .pages
+            .iter()
+            .map(|(at, (frame, flags))| (*at, *frame, *flags))
+            .collect()
+    })
 }
 
 /// Leaves user space unmapped on this thread.
@@ -51,7 +57,10 @@ pub(crate) fn tables() -> MutexGuard<'static, BTreeMap<PhysAddr, Table>> {
 }
 
 /// The frame and permissions behind an address in the active table.
-pub(crate) fn translate(tables: &BTreeMap<PhysAddr, Table>, at: VirtAddr) -> Option<(PhysAddr, MmuFlags)> {
+pub(crate) fn translate(
+    tables: &BTreeMap<PhysAddr, Table>,
+    at: VirtAddr,
+) -> Option<(PhysAddr, MmuFlags)> {
     tables.get(&active_root()?)?.query(at)
 }
 
@@ -63,8 +72,14 @@ impl Table {
     }
 
     fn map(&mut self, at: VirtAddr, frame: PhysAddr, flags: MmuFlags) -> Result<(), OutOfTables> {
-        assert!(frame.is_page_aligned(), "mapping of {:#x}, which is no page boundary", frame.0);
-        if let std::collections::btree_map::Entry::Vacant(absent) = self.frames.entry(at / TABLE_SPAN) {
+        assert!(
+            frame.is_page_aligned(),
+            "mapping of {:#x}, which is no page boundary",
+            frame.0
+        );
+        if let std::collections::btree_map::Entry::Vacant(absent) =
+            self.frames.entry(at / TABLE_SPAN)
+        {
             absent.insert(take_table().ok_or(OutOfTables)?);
         }
         if flags.read {

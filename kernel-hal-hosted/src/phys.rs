@@ -29,7 +29,10 @@ pub(crate) enum Owner {
     Boot,
 }
 
-static RAM: Mutex<Ram> = Mutex::new(Ram { pages: BTreeMap::new(), next: 0x10_0000 });
+static RAM: Mutex<Ram> = Mutex::new(Ram {
+    pages: BTreeMap::new(),
+    next: 0x10_0000,
+});
 
 /// All of physical memory. Nothing else is locked while it is.
 pub(crate) fn ram() -> MutexGuard<'static, Ram> {
@@ -55,11 +58,23 @@ pub(crate) fn number(at: PhysAddr) -> usize {
 
 impl Ram {
     /// Adjoining pages filled with `byte`, behind a page that does not exist.
-    pub(crate) fn add(&mut self, pages: usize, align: u64, byte: u8, owner: impl Fn() -> Owner) -> PhysAddr {
+    pub(crate) fn add(
+        &mut self,
+        pages: usize,
+        align: u64,
+        byte: u8,
+        owner: impl Fn() -> Owner,
+    ) -> PhysAddr {
         let first = (self.next + PAGE_SIZE as u64).next_multiple_of(align.max(PAGE_SIZE as u64));
         self.next = first + (pages * PAGE_SIZE) as u64;
         for page in (first..self.next).step_by(PAGE_SIZE) {
-            self.pages.insert(page, Page { bytes: Box::new([byte; PAGE_SIZE]), owner: owner() });
+            self.pages.insert(
+                page,
+                Page {
+                    bytes: Box::new([byte; PAGE_SIZE]),
+                    owner: owner(),
+                },
+            );
         }
         PhysAddr(first)
     }
@@ -75,7 +90,10 @@ impl Ram {
 
     pub(crate) fn read(&self, from: PhysAddr, into: &mut [u8]) {
         for (at, range) in pieces(number(from), into.len()) {
-            let bytes = self.pages.get(&page_of(at)).map_or_else(|| not_ram(at), |page| &page.bytes);
+            let bytes = self
+                .pages
+                .get(&page_of(at))
+                .map_or_else(|| not_ram(at), |page| &page.bytes);
             let offset = at % PAGE_SIZE;
             into[range.clone()].copy_from_slice(&bytes[offset..offset + range.len()]);
         }

@@ -7,7 +7,11 @@ use std::sync::atomic::Ordering;
 /// The next number of this machine's sequence (SplitMix64, whose state just counts up).
 fn next() -> u64 {
     const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut mixed = Machine::current().parts().random.fetch_add(STEP, Ordering::SeqCst).wrapping_add(STEP);
+    let mut mixed = Machine::current()
+        .parts()
+        .random
+        .fetch_add(STEP, Ordering::SeqCst)
+        .wrapping_add(STEP);
     mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ mixed >> 31

@@ -13,13 +13,18 @@ struct Clock {
     armed: i64,
 }
 
-static CLOCK: Mutex<Clock> = Mutex::new(Clock { now: 1_000_000_000, armed: NEVER });
+static CLOCK: Mutex<Clock> = Mutex::new(Clock {
+    now: 1_000_000_000,
+    armed: NEVER,
+});
 static HOLDER: Mutex<()> = Mutex::new(());
 
 /// Takes the clock: until the guard is dropped no other test moves it. A test that waits for deadlines, or that polls the
 /// kernel's static executor or timers, holds it from its first line to its last.
 pub fn hold() -> ClockGuard {
-    ClockGuard { _only: lock(&HOLDER) }
+    ClockGuard {
+        _only: lock(&HOLDER),
+    }
 }
 
 /// The right to move the clock.
@@ -34,11 +39,17 @@ impl ClockGuard {
     ///
     /// # Panics
     /// When `ns` is negative, or time would overflow.
-    #[expect(clippy::must_use_candidate, reason = "moving the clock is the purpose, the time is a service")]
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "moving the clock is the purpose, the time is a service"
+    )]
     pub fn advance(&self, ns: i64) -> i64 {
         assert!(ns >= 0, "time does not run backwards");
         let mut clock = lock(&CLOCK);
-        clock.now = clock.now.checked_add(ns).unwrap_or_else(|| panic!("{ns} ns is past the end of time"));
+        clock.now = clock
+            .now
+            .checked_add(ns)
+            .unwrap_or_else(|| panic!("{ns} ns is past the end of time"));
         clock.now
     }
 

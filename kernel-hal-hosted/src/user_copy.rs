@@ -9,7 +9,9 @@ use kernel_hal::{hal_impl, VirtAddr, PAGE_SIZE};
 fn read(from: VirtAddr, into: &mut [u8]) -> Result<(), VirtAddr> {
     let tables = tables();
     for (at, range) in pieces(from, into.len()) {
-        let (phys, _) = translate(&tables, at).filter(|(_, flags)| flags.read).ok_or(at)?;
+        let (phys, _) = translate(&tables, at)
+            .filter(|(_, flags)| flags.read)
+            .ok_or(at)?;
         ram().read(phys, &mut into[range]);
     }
     Ok(())
@@ -18,7 +20,9 @@ fn read(from: VirtAddr, into: &mut [u8]) -> Result<(), VirtAddr> {
 fn write(to: VirtAddr, from: &[u8]) -> Result<(), VirtAddr> {
     let tables = tables();
     for (at, range) in pieces(to, from.len()) {
-        let (phys, _) = translate(&tables, at).filter(|(_, flags)| flags.write).ok_or(at)?;
+        let (phys, _) = translate(&tables, at)
+            .filter(|(_, flags)| flags.write)
+            .ok_or(at)?;
         ram().write(phys, &from[range]);
     }
     Ok(())
@@ -30,7 +34,9 @@ fn write_word(to: VirtAddr, from: &[u8]) -> Result<(), VirtAddr> {
     {
         let tables = tables();
         for (at, _) in pieces(to, from.len()) {
-            translate(&tables, at).filter(|(_, flags)| allowed(flags)).ok_or(at)?;
+            translate(&tables, at)
+                .filter(|(_, flags)| allowed(flags))
+                .ok_or(at)?;
         }
     }
     write(to, from)

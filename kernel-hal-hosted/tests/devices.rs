@@ -68,7 +68,11 @@ fn an_open_line_calls_its_handler_and_a_level_line_is_masked_then() {
     irq::register(4, calls.clone()).unwrap();
     assert_eq!(irq::register(4, calls.clone()), Err(IrqError::Taken));
     assert_eq!(irq::register(99, calls.clone()), Err(IrqError::NoSuchLine));
-    assert_eq!(fire(4), Fired::Ignored, "a registered line is masked at first");
+    assert_eq!(
+        fire(4),
+        Fired::Ignored,
+        "a registered line is masked at first"
+    );
     irq::unmask(4);
     assert_eq!((fire(4), fire(4)), (Fired::Served, Fired::Served));
     irq::configure(4, Trigger::LevelHigh).unwrap();

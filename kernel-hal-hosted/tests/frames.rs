@@ -1,7 +1,9 @@
 //! Frames have accounts, and misuse of one is a panic that names it
 
 use kernel_hal::frame::{self, Fill, Frame};
-use kernel_hal_hosted::frame::{boot_memory, frames_in_use, set_frame_limit, FrameBalance, GARBAGE};
+use kernel_hal_hosted::frame::{
+    boot_memory, frames_in_use, set_frame_limit, FrameBalance, GARBAGE,
+};
 use kernel_hal_hosted::{init, Machine};
 
 #[test]
@@ -14,7 +16,10 @@ fn limit_and_statistics_follow_allocation() {
     assert_eq!((frame::stats().total, frame::stats().free), (3, 0));
     drop(second);
     assert!(frame::raw_alloc_contiguous(2, 0).is_none());
-    assert_eq!(frame::raw_alloc_many(&mut [kernel_hal::PhysAddr(0); 2], Fill::Zero), 1);
+    assert_eq!(
+        frame::raw_alloc_many(&mut [kernel_hal::PhysAddr(0); 2], Fill::Zero),
+        1
+    );
 }
 
 #[test]
@@ -26,7 +31,10 @@ fn contents_are_filled_kept_and_copied() {
     let page = Frame::garbage().unwrap();
     page.write(2, b"hello");
     page.duplicate().unwrap().read(0, &mut bytes);
-    assert_eq!(bytes, [GARBAGE, GARBAGE, b'h', b'e', b'l', b'l', b'o', GARBAGE]);
+    assert_eq!(
+        bytes,
+        [GARBAGE, GARBAGE, b'h', b'e', b'l', b'l', b'o', GARBAGE]
+    );
 }
 
 #[test]

@@ -12,10 +12,21 @@ fn every_hal_function_is_this_crates() {
     kernel_hal_hosted::init();
     let clock = kernel_hal_hosted::time::hold();
 
-    let _ = (cpu::id(), cpu::info(), cpu::counters(0), cpu::firmware_tables());
+    let _ = (
+        cpu::id(),
+        cpu::info(),
+        cpu::counters(0),
+        cpu::firmware_tables(),
+    );
     cpu::interrupt_window();
     time::arm_timer(time::NEVER);
-    let _ = (time::now(), time::ticks(), time::tick_ratio(), time::boot_wall_clock(), time::take_expiry());
+    let _ = (
+        time::now(),
+        time::ticks(),
+        time::tick_ratio(),
+        time::boot_wall_clock(),
+        time::take_expiry(),
+    );
     drop(clock);
 
     console::write(b"x");
@@ -41,9 +52,15 @@ fn every_hal_function_is_this_crates() {
     let _ = frame::stats();
 
     let table = PageTable::new().unwrap();
-    let flags = MmuFlags { read: true, write: true, ..MmuFlags::default() };
+    let flags = MmuFlags {
+        read: true,
+        write: true,
+        ..MmuFlags::default()
+    };
     table.map(USER_BASE, &[page.addr()], flags).unwrap();
-    table.map_contiguous(USER_BASE, page.addr(), 1, flags).unwrap();
+    table
+        .map_contiguous(USER_BASE, page.addr(), 1, flags)
+        .unwrap();
     table.protect(USER_BASE, 1, flags);
     table.activate();
     let copy = Frame::zeroed().unwrap();

@@ -9,12 +9,24 @@ use kernel_hal_hosted::frame::{frames_in_use, set_frame_limit, FrameBalance};
 use kernel_hal_hosted::init;
 use kernel_hal_hosted::paging::active_root;
 
-const READ: MmuFlags = MmuFlags { read: true, write: false, execute: false, cache: kernel_hal::paging::CachePolicy::Cached };
-const WRITE: MmuFlags = MmuFlags { write: true, ..READ };
+const READ: MmuFlags = MmuFlags {
+    read: true,
+    write: false,
+    execute: false,
+    cache: kernel_hal::paging::CachePolicy::Cached,
+};
+const WRITE: MmuFlags = MmuFlags {
+    write: true,
+    ..READ
+};
 const SECOND: usize = USER_BASE + PAGE_SIZE;
 
 fn perhaps(addr: usize, access: Access) -> UserFault {
-    UserFault { addr, access, curable: Curable::Perhaps }
+    UserFault {
+        addr,
+        access,
+        curable: Curable::Perhaps,
+    }
 }
 
 #[test]
@@ -23,7 +35,9 @@ fn a_copy_crosses_pages_whose_frames_do_not_adjoin() {
     let balance = FrameBalance::start();
     let (low, high) = (Frame::zeroed().unwrap(), Frame::zeroed().unwrap());
     let table = PageTable::new().unwrap();
-    table.map(USER_BASE, &[high.addr(), low.addr()], WRITE).unwrap();
+    table
+        .map(USER_BASE, &[high.addr(), low.addr()], WRITE)
+        .unwrap();
     table.activate();
     user::write_bytes(SECOND - 2, b"abcd").unwrap();
     let mut tail = [0; 2];
@@ -31,7 +45,10 @@ fn a_copy_crosses_pages_whose_frames_do_not_adjoin() {
     assert_eq!(&tail, b"ab");
     low.read(0, &mut tail);
     assert_eq!(&tail, b"cd");
-    assert_eq!(UserIn::<u32>::new(SECOND - 2).read(), Ok(u32::from_ne_bytes(*b"abcd")));
+    assert_eq!(
+        UserIn::<u32>::new(SECOND - 2).read(),
+        Ok(u32::from_ne_bytes(*b"abcd"))
+    );
     drop((table, low, high));
     drop(balance);
 }
@@ -42,9 +59,16 @@ fn a_fault_names_the_first_bad_byte_and_what_was_before_it_is_copied() {
     let page = Frame::zeroed().unwrap();
     let table = PageTable::new().unwrap();
     table.map(USER_BASE, &[page.addr()], WRITE).unwrap();
-    assert_eq!(user::read_bytes(USER_BASE, &mut [0]), Err(perhaps(USER_BASE, Access::Read)), "no table is active");
+    assert_eq!(
+        user::read_bytes(USER_BASE, &mut [0]),
+        Err(perhaps(USER_BASE, Access::Read)),
+        "no table is active"
+    );
     table.activate();
-    assert_eq!(user::write_bytes(SECOND - 2, b"abcd"), Err(perhaps(SECOND, Access::Write)));
+    assert_eq!(
+        user::write_bytes(SECOND - 2, b"abcd"),
+        Err(perhaps(SECOND, Access::Write))
+    );
     let mut tail = [0; 2];
     page.read(PAGE_SIZE - 2, &mut tail);
     assert_eq!(&tail, b"ab");
@@ -58,10 +82,16 @@ fn a_read_only_page_refuses_stores_and_an_absent_one_loads() {
     table.map(USER_BASE, &[page.addr()], READ).unwrap();
     table.activate();
     assert_eq!(UserIn::<u64>::new(USER_BASE + 8).read(), Ok(0));
-    assert_eq!(UserOut::<u32>::new(USER_BASE + 4).write(&1), Err(perhaps(USER_BASE + 4, Access::Write)));
+    assert_eq!(
+        UserOut::<u32>::new(USER_BASE + 4).write(&1),
+        Err(perhaps(USER_BASE + 4, Access::Write))
+    );
     table.protect(USER_BASE, 1, MmuFlags::default());
     assert_eq!(table.query(USER_BASE), None);
-    assert_eq!(user::read_bytes(USER_BASE, &mut [0]), Err(perhaps(USER_BASE, Access::Read)));
+    assert_eq!(
+        user::read_bytes(USER_BASE, &mut [0]),
+        Err(perhaps(USER_BASE, Access::Read))
+    );
 }
 
 #[test]
@@ -86,7 +116,10 @@ fn tables_cost_frames_and_run_out() {
     table.map(USER_BASE, &[page.addr()], WRITE).unwrap();
     table.map(SECOND, &[page.addr()], WRITE).unwrap();
     assert_eq!(frame::stats().page_tables, 2);
-    assert_eq!(table.map(USER_BASE * 4, &[page.addr()], WRITE), Err(OutOfTables));
+    assert_eq!(
+        table.map(USER_BASE * 4, &[page.addr()], WRITE),
+        Err(OutOfTables)
+    );
     drop(table);
     assert_eq!(frames_in_use(), 1);
 }
@@ -97,7 +130,9 @@ fn unmapping_takes_only_the_range_and_skips_holes() {
     let page = Frame::zeroed().unwrap();
     let table = PageTable::new().unwrap();
     for index in [0, 2, 5] {
-        table.map(USER_BASE + index * PAGE_SIZE, &[page.addr()], READ).unwrap();
+        table
+            .map(USER_BASE + index * PAGE_SIZE, &[page.addr()], READ)
+            .unwrap();
     }
     table.unmap(USER_BASE + PAGE_SIZE, 4);
     let mapped = |index: usize| table.query(USER_BASE + index * PAGE_SIZE).is_some();

@@ -45,7 +45,11 @@ fn a_wait_ends_when_its_handle_is_closed_and_its_object_signaled_at_the_same_tim
     for _ in 0..500 {
         let event = Event::create().unwrap();
         let handle = Handle::new(event.clone()).unwrap();
-        let target = WaitTarget { object: event.clone(), handle: handle.key(), signals: Signals::SIGNALED };
+        let target = WaitTarget {
+            object: event.clone(),
+            handle: handle.key(),
+            signals: Signals::SIGNALED,
+        };
         let start = Barrier::new(3);
         let ended = std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -54,13 +58,20 @@ fn a_wait_ends_when_its_handle_is_closed_and_its_object_signaled_at_the_same_tim
             });
             scope.spawn(|| {
                 start.wait();
-                event.base().signals().change(Signals::empty(), Signals::SIGNALED).wake();
+                event
+                    .base()
+                    .signals()
+                    .change(Signals::empty(), Signals::SIGNALED)
+                    .wake();
             });
             let wait = Wait::start(vec![target]).unwrap();
             start.wait();
             outcome(wait)
         });
-        assert!(matches!(ended, Ok(()) | Err(ZxError::Canceled)), "{ended:?}");
+        assert!(
+            matches!(ended, Ok(()) | Err(ZxError::Canceled)),
+            "{ended:?}"
+        );
     }
 }
 
@@ -88,12 +99,21 @@ fn closing_one_end_wakes_who_waits_for_the_other() {
     for _ in 0..200 {
         let (one, other) = EventPair::create().unwrap();
         let (one, other) = (Handle::new(one).unwrap(), Handle::new(other).unwrap());
-        let target = WaitTarget { object: other.object().clone(), handle: other.key(), signals: Signals::PEER_CLOSED };
+        let target = WaitTarget {
+            object: other.object().clone(),
+            handle: other.key(),
+            signals: Signals::PEER_CLOSED,
+        };
         std::thread::scope(|scope| {
             scope.spawn(|| drop(one));
             assert_eq!(outcome(Wait::start(vec![target]).unwrap()), Ok(()));
         });
-        assert!(other.object().base().signals().get().contains(Signals::PEER_CLOSED));
+        assert!(other
+            .object()
+            .base()
+            .signals()
+            .get()
+            .contains(Signals::PEER_CLOSED));
     }
 }
 
@@ -101,7 +121,11 @@ fn closing_one_end_wakes_who_waits_for_the_other() {
 fn a_handle_removed_by_two_threads_is_given_to_one_of_them() {
     let table = Mutex::new(HandleTable::new(77));
     for _ in 0..500 {
-        let value = table.lock().unwrap().add(Handle::new(Event::create().unwrap()).unwrap()).unwrap();
+        let value = table
+            .lock()
+            .unwrap()
+            .add(Handle::new(Event::create().unwrap()).unwrap())
+            .unwrap();
         let start = Barrier::new(2);
         let take = || {
             start.wait();
@@ -121,14 +145,24 @@ fn the_last_of_many_duplicates_closes_the_object_once_whoever_drops_it() {
     for _ in 0..200 {
         let (one, other) = EventPair::create().unwrap();
         let (one, other) = (Handle::new(one).unwrap(), Handle::new(other).unwrap());
-        let duplicates: Vec<_> = (0..8).map(|_| one.duplicate(Rights::SAME_RIGHTS).unwrap()).collect();
+        let duplicates: Vec<_> = (0..8)
+            .map(|_| one.duplicate(Rights::SAME_RIGHTS).unwrap())
+            .collect();
         drop(one);
-        assert_eq!(other.object().base().signals().get() & Signals::PEER_CLOSED, Signals::empty());
+        assert_eq!(
+            other.object().base().signals().get() & Signals::PEER_CLOSED,
+            Signals::empty()
+        );
         std::thread::scope(|scope| {
             for duplicate in duplicates {
                 scope.spawn(move || drop(duplicate));
             }
         });
-        assert!(other.object().base().signals().get().contains(Signals::PEER_CLOSED));
+        assert!(other
+            .object()
+            .base()
+            .signals()
+            .get()
+            .contains(Signals::PEER_CLOSED));
     }
 }

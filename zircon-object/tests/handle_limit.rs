@@ -14,7 +14,14 @@ fn the_handle_after_the_262144th_is_refused_until_one_is_closed() {
     }
     assert_eq!(Handle::total_in_use(), 262_144);
     assert_eq!(Handle::new(event.clone()).err(), Some(ZxError::NoMemory));
-    assert_eq!(table.find(first).unwrap().duplicate(Rights::SAME_RIGHTS).err(), Some(ZxError::NoMemory));
+    assert_eq!(
+        table
+            .find(first)
+            .unwrap()
+            .duplicate(Rights::SAME_RIGHTS)
+            .err(),
+        Some(ZxError::NoMemory)
+    );
 
     let moved = table.remove(first).unwrap();
     let again = table.add(moved).unwrap();
