@@ -22,7 +22,12 @@ struct Input {
     wakers: Vec<Waker>,
 }
 
-static INPUT: Mutex<Input> = Mutex::new(Input { ring: [0; RING_BYTES], put: 0, taken: 0, wakers: Vec::new() });
+static INPUT: Mutex<Input> = Mutex::new(Input {
+    ring: [0; RING_BYTES],
+    put: 0,
+    taken: 0,
+    wakers: Vec::new(),
+});
 
 impl Input {
     fn is_full(&self) -> bool {
@@ -36,7 +41,11 @@ impl Input {
             self.ring[self.put % RING_BYTES] = byte;
             self.put += 1;
         }
-        uart::set_receive_interrupt(if self.is_full() { ReceiveInterrupt::Off } else { ReceiveInterrupt::On });
+        uart::set_receive_interrupt(if self.is_full() {
+            ReceiveInterrupt::Off
+        } else {
+            ReceiveInterrupt::On
+        });
     }
 
     fn take(&mut self) -> Option<u8> {

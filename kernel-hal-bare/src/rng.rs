@@ -29,7 +29,9 @@ pub(crate) fn init(salt: u64) {
 fn jitter(state: &mut u64) -> u64 {
     for _ in 0..JITTER_ROUNDS {
         let now = read_tsc();
-        *state = (*state ^ now).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(u32::try_from(now & 63).unwrap_or(0));
+        *state = (*state ^ now)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(u32::try_from(now & 63).unwrap_or(0));
         for _ in 0..*state & 7 {
             core::hint::spin_loop();
         }
@@ -44,10 +46,14 @@ fn hardware() -> Option<u64> {
         let (mut word, mut good) = (0_u64, 0_u8);
         if has.rdseed {
             // SAFETY: the CPU has the instruction.
-            unsafe { asm!("rdseed {}", "setc {}", out(reg) word, out(reg_byte) good, options(nomem, nostack)) };
+            unsafe {
+                asm!("rdseed {}", "setc {}", out(reg) word, out(reg_byte) good, options(nomem, nostack))
+            };
         } else if has.rdrand {
             // SAFETY: the CPU has the instruction.
-            unsafe { asm!("rdrand {}", "setc {}", out(reg) word, out(reg_byte) good, options(nomem, nostack)) };
+            unsafe {
+                asm!("rdrand {}", "setc {}", out(reg) word, out(reg_byte) good, options(nomem, nostack))
+            };
         }
         if good != 0 {
             return Some(word);

@@ -32,6 +32,7 @@ macro_rules! hal_fn {
         }
         $(
             $(#[$meta])*
+            #[allow(clippy::missing_errors_doc, clippy::allow_attributes, reason = "each function's own text says how it fails; not all can")]
             #[inline(always)]
             pub fn $name($($arg: $ty),*) $(-> $ret)? { defaults::$symbol($($arg),*) }
         )*

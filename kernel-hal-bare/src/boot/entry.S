@@ -1,6 +1,6 @@
 # The kernel's entry point. rdi = virtual address of the BootInfo, rsp = the boot stack, interrupts off.
 
-.section .text.boot, "ax", @progbits
+.section .text.entry, "ax", @progbits
 .global _start
 _start:
     cli

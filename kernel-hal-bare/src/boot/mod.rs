@@ -35,11 +35,19 @@ pub fn init(boot_info: &'static BootInfo) {
     frame_allocator::init(unsafe { boot_info.memory_map() });
     page_table::init();
 
-    let platform = acpi::read(boot_info.acpi_rsdp, boot_info.smbios, boot_info.direct_map_len);
+    let platform = acpi::read(
+        boot_info.acpi_rsdp,
+        boot_info.smbios,
+        boot_info.direct_map_len,
+    );
     *acpi::PLATFORM.lock() = Some(platform);
     lapic::init(platform.local_apic);
     let frequencies = time::calibrate(platform.pm_timer);
-    time::tsc::init(frequencies.tsc_hz, boot_info.unix_seconds, boot_info.tsc_at_entry);
+    time::tsc::init(
+        frequencies.tsc_hz,
+        boot_info.unix_seconds,
+        boot_info.tsc_at_entry,
+    );
     time::lapic_timer::init(frequencies.lapic_hz);
     rng::init(boot_info.unix_seconds ^ boot_info.tsc_at_entry);
     ioapic::init(&platform);

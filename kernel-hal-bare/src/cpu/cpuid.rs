@@ -7,7 +7,12 @@ pub(crate) fn leaf(number: u32, sub: u32) -> CpuidResult {
     let base = number & 0xc000_0000;
     let largest = __cpuid_count(base, 0).eax;
     if number > largest {
-        return CpuidResult { eax: 0, ebx: 0, ecx: 0, edx: 0 };
+        return CpuidResult {
+            eax: 0,
+            ebx: 0,
+            ecx: 0,
+            edx: 0,
+        };
     }
     __cpuid_count(number, sub)
 }
@@ -40,7 +45,11 @@ impl Features {
         let basic = leaf(1, 0);
         let extended = leaf(7, 0);
         let bit = |word: u32, number: u32| word >> number & 1 == 1;
-        let hypervisor = if bit(basic.ecx, 31) { __cpuid_count(0x4000_0000, 0) } else { leaf(u32::MAX >> 2, 0) };
+        let hypervisor = if bit(basic.ecx, 31) {
+            __cpuid_count(0x4000_0000, 0)
+        } else {
+            leaf(u32::MAX >> 2, 0)
+        };
         let xsave = bit(basic.ecx, 26);
         Self {
             fsgsbase: bit(extended.ebx, 0),

@@ -1,7 +1,9 @@
 //! Turns the processor's features on, once per CPU.
 
 use super::cpuid::Features;
-use super::registers::{msr, read_cr0, read_cr4, read_msr, write_cr0, write_cr4, write_msr, write_xcr0};
+use super::registers::{
+    msr, read_cr0, read_cr4, read_msr, write_cr0, write_cr4, write_msr, write_xcr0,
+};
 use kernel_hal::sync::Mutex;
 
 const CR0_MONITOR_FPU: u64 = 1 << 1;
@@ -40,7 +42,10 @@ pub(crate) fn features() -> Features {
 /// Turns on protection and everything that user code may use.
 pub(crate) fn enable() {
     let has = features();
-    let cr0 = read_cr0() & !(CR0_EMULATE_FPU | CR0_TASK_SWITCHED) | CR0_MONITOR_FPU | CR0_NUMERIC_ERROR | CR0_WRITE_PROTECT;
+    let cr0 = read_cr0() & !(CR0_EMULATE_FPU | CR0_TASK_SWITCHED)
+        | CR0_MONITOR_FPU
+        | CR0_NUMERIC_ERROR
+        | CR0_WRITE_PROTECT;
     // SAFETY: paging stays on; with write protection the kernel honours its own read-only mappings, which it never
     // writes through.
     unsafe { write_cr0(cr0) };
@@ -62,7 +67,11 @@ pub(crate) fn enable() {
     unsafe { write_cr4(cr4) };
     if has.xsave {
         let avx = if has.avx { XCR0_AVX } else { 0 };
-        let avx512 = if has.avx && has.avx512 { XCR0_AVX512 } else { 0 };
+        let avx512 = if has.avx && has.avx512 {
+            XCR0_AVX512
+        } else {
+            0
+        };
         // SAFETY: CR4.OSXSAVE is set just above, and CPUID offers the components.
         unsafe { write_xcr0(XCR0_X87_SSE | avx | avx512) };
     }

@@ -36,7 +36,10 @@ pub(crate) fn init() {
     if has.xsave {
         let bytes = leaf(0xd, 0).ebx as usize;
         IMAGE_LINES.store(bytes.div_ceil(LINE_BYTES), Ordering::Relaxed);
-        METHOD.store(if has.xsaveopt { XSAVEOPT } else { XSAVE }, Ordering::Relaxed);
+        METHOD.store(
+            if has.xsaveopt { XSAVEOPT } else { XSAVE },
+            Ordering::Relaxed,
+        );
     }
 }
 
@@ -51,7 +54,10 @@ pub(crate) fn take_over(context: &mut UserContext) {
     let cpu = current();
     save_owner(cpu);
     let lines = context.vector.lines_mut();
-    assert!(lines.len() > image_lines(), "a vector area that hal_vector_new did not make");
+    assert!(
+        lines.len() > image_lines(),
+        "a vector area that hal_vector_new did not make"
+    );
     let area = lines.as_mut_ptr();
     // SAFETY: the area is valid, exclusively borrowed, and as long as `hal_vector_new` made it.
     unsafe { load(area) };
@@ -73,11 +79,15 @@ unsafe fn save(area: *mut CacheLine) {
     match METHOD.load(Ordering::Relaxed) {
         XSAVEOPT => {
             // SAFETY: the area is 64-byte aligned and long enough for all enabled components (caller duty 1).
-            unsafe { asm!("xsaveopt64 [{}]", in(reg) area, in("eax") u32::MAX, in("edx") u32::MAX, options(nostack, preserves_flags)) }
+            unsafe {
+                asm!("xsaveopt64 [{}]", in(reg) area, in("eax") u32::MAX, in("edx") u32::MAX, options(nostack, preserves_flags))
+            }
         }
         XSAVE => {
             // SAFETY: as above.
-            unsafe { asm!("xsave64 [{}]", in(reg) area, in("eax") u32::MAX, in("edx") u32::MAX, options(nostack, preserves_flags)) }
+            unsafe {
+                asm!("xsave64 [{}]", in(reg) area, in("eax") u32::MAX, in("edx") u32::MAX, options(nostack, preserves_flags))
+            }
         }
         _ => {
             // SAFETY: as above; FXSAVE takes 512 bytes.
@@ -102,7 +112,9 @@ unsafe fn load(area: *mut CacheLine) {
         }
         _ => {
             // SAFETY: as above.
-            unsafe { asm!("xrstor64 [{}]", in(reg) area, in("eax") u32::MAX, in("edx") u32::MAX, options(nostack, preserves_flags)) }
+            unsafe {
+                asm!("xrstor64 [{}]", in(reg) area, in("eax") u32::MAX, in("edx") u32::MAX, options(nostack, preserves_flags))
+            }
         }
     }
     // SAFETY: the line behind the image belongs to the area (caller duty 1).

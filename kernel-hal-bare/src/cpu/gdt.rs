@@ -48,7 +48,10 @@ pub(crate) fn load() {
     unsafe { (*entries)[6] = low };
     // SAFETY: as above.
     unsafe { (*entries)[7] = tss >> 32 };
-    let pointer = Pointer { limit: 63, base: entries as u64 };
+    let pointer = Pointer {
+        limit: 63,
+        base: entries as u64,
+    };
     // SAFETY: the table is a static with flat segments, so code, stack and data stay where they are; the far return
     // reloads CS with the same meaning. FS and GS are loaded with null selectors.
     unsafe {

@@ -52,7 +52,12 @@ pub(crate) fn load() {
         // SAFETY: boot runs on one CPU; the index is below 256.
         unsafe { (*table)[vector] = gate };
     }
-    let pointer = Pointer { limit: 4095, base: table as u64 };
+    let pointer = Pointer {
+        limit: 4095,
+        base: table as u64,
+    };
     // SAFETY: the table is a static whose gates all lead to stubs that keep to the trap protocol.
-    unsafe { asm!("lidt [{}]", in(reg) &raw const pointer, options(readonly, nostack, preserves_flags)) }
+    unsafe {
+        asm!("lidt [{}]", in(reg) &raw const pointer, options(readonly, nostack, preserves_flags))
+    }
 }

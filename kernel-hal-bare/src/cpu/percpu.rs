@@ -49,7 +49,13 @@ pub(crate) static CPU0: PerCpuCell = PerCpuCell(UnsafeCell::new(PerCpu {
     vector_owner: Cell::new(null_mut()),
     active_root: Cell::new(0),
     timer_fired: Cell::new(false),
-    counters: Cell::new(CpuCounters { idle_ns: 0, interrupts: 0, timer_interrupts: 0, syscalls: 0, page_faults: 0 }),
+    counters: Cell::new(CpuCounters {
+        idle_ns: 0,
+        interrupts: 0,
+        timer_interrupts: 0,
+        syscalls: 0,
+        page_faults: 0,
+    }),
 }));
 
 /// A static that only its CPU touches.
@@ -71,7 +77,9 @@ impl PerCpuCell {
 pub(crate) fn current() -> &'static PerCpu {
     let address: *const PerCpu;
     // SAFETY: GS points at this CPU's `PerCpu` in all kernel code after `install`; its first word is never written again.
-    unsafe { asm!("mov {}, gs:[0]", out(reg) address, options(pure, readonly, nostack, preserves_flags)) }
+    unsafe {
+        asm!("mov {}, gs:[0]", out(reg) address, options(pure, readonly, nostack, preserves_flags))
+    }
     // SAFETY: the word is the address of the static that GS points at.
     unsafe { &*address }
 }

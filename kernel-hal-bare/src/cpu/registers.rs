@@ -56,7 +56,9 @@ pub(crate) unsafe fn write_msr(register: u32, value: u64) {
 #[inline(always)]
 pub(crate) unsafe fn out8(port: u16, value: u8) {
     // SAFETY: the caller answers for the device.
-    unsafe { asm!("out dx, al", in("dx") port, in("al") value, options(nomem, nostack, preserves_flags)) }
+    unsafe {
+        asm!("out dx, al", in("dx") port, in("al") value, options(nomem, nostack, preserves_flags))
+    }
 }
 
 /// Writes a 16-bit word to an I/O port.
@@ -66,7 +68,9 @@ pub(crate) unsafe fn out8(port: u16, value: u8) {
 #[inline(always)]
 pub(crate) unsafe fn out16(port: u16, value: u16) {
     // SAFETY: the caller answers for the device.
-    unsafe { asm!("out dx, ax", in("dx") port, in("ax") value, options(nomem, nostack, preserves_flags)) }
+    unsafe {
+        asm!("out dx, ax", in("dx") port, in("ax") value, options(nomem, nostack, preserves_flags))
+    }
 }
 
 /// Writes a 32-bit word to an I/O port.
@@ -76,7 +80,9 @@ pub(crate) unsafe fn out16(port: u16, value: u16) {
 #[inline(always)]
 pub(crate) unsafe fn out32(port: u16, value: u32) {
     // SAFETY: the caller answers for the device.
-    unsafe { asm!("out dx, eax", in("dx") port, in("eax") value, options(nomem, nostack, preserves_flags)) }
+    unsafe {
+        asm!("out dx, eax", in("dx") port, in("eax") value, options(nomem, nostack, preserves_flags))
+    }
 }
 
 /// Reads a byte from an I/O port.
@@ -87,7 +93,9 @@ pub(crate) unsafe fn out32(port: u16, value: u32) {
 pub(crate) unsafe fn in8(port: u16) -> u8 {
     let value;
     // SAFETY: the caller answers for the device.
-    unsafe { asm!("in al, dx", in("dx") port, out("al") value, options(nomem, nostack, preserves_flags)) }
+    unsafe {
+        asm!("in al, dx", in("dx") port, out("al") value, options(nomem, nostack, preserves_flags))
+    }
     value
 }
 
@@ -99,7 +107,9 @@ pub(crate) unsafe fn in8(port: u16) -> u8 {
 pub(crate) unsafe fn in16(port: u16) -> u16 {
     let value;
     // SAFETY: the caller answers for the device.
-    unsafe { asm!("in ax, dx", in("dx") port, out("ax") value, options(nomem, nostack, preserves_flags)) }
+    unsafe {
+        asm!("in ax, dx", in("dx") port, out("ax") value, options(nomem, nostack, preserves_flags))
+    }
     value
 }
 
@@ -111,7 +121,9 @@ pub(crate) unsafe fn in16(port: u16) -> u16 {
 pub(crate) unsafe fn in32(port: u16) -> u32 {
     let value;
     // SAFETY: the caller answers for the device.
-    unsafe { asm!("in eax, dx", in("dx") port, out("eax") value, options(nomem, nostack, preserves_flags)) }
+    unsafe {
+        asm!("in eax, dx", in("dx") port, out("eax") value, options(nomem, nostack, preserves_flags))
+    }
     value
 }
 
@@ -156,7 +168,9 @@ pub(crate) fn read_cr2() -> usize {
 pub(crate) unsafe fn write_xcr0(value: u64) {
     let (low, high) = (value & 0xffff_ffff, value >> 32);
     // SAFETY: the caller answers for the value; the kernel uses no vector registers of its own.
-    unsafe { asm!("xsetbv", in("ecx") 0, in("rax") low, in("rdx") high, options(nomem, nostack, preserves_flags)) }
+    unsafe {
+        asm!("xsetbv", in("ecx") 0, in("rax") low, in("rdx") high, options(nomem, nostack, preserves_flags))
+    }
 }
 
 /// Drops this CPU's translation of one page.
@@ -171,7 +185,9 @@ pub(crate) fn invalidate_page(addr: usize) {
 pub(crate) fn read_tsc() -> u64 {
     let (low, high): (u64, u64);
     // SAFETY: reading the counter changes nothing. `rdtsc` clears the upper halves of both registers.
-    unsafe { asm!("rdtsc", out("rax") low, out("rdx") high, options(nomem, nostack, preserves_flags)) }
+    unsafe {
+        asm!("rdtsc", out("rax") low, out("rdx") high, options(nomem, nostack, preserves_flags))
+    }
     high << 32 | low
 }
 

@@ -62,7 +62,8 @@ impl TaskStateCell {
 
     /// Fills in the stacks; before the task register is loaded.
     pub(crate) fn prepare(&self) {
-        let top = |stack: &'static Stack| stack.0.get() as u64 + (STACK_WORDS * size_of::<u64>()) as u64;
+        let top =
+            |stack: &'static Stack| stack.0.get() as u64 + (STACK_WORDS * size_of::<u64>()) as u64;
         let state = self.0.get();
         let mut ist = [0; 7];
         for (slot, stack) in ist.iter_mut().zip(&IST_STACKS) {

@@ -86,7 +86,11 @@ pub(crate) struct Platform {
 impl Platform {
     /// The global line of an ISA line.
     pub(crate) fn line_of_isa(&self, isa: u32) -> u32 {
-        self.overrides.iter().flatten().find(|found| found.isa == isa).map_or(isa, |found| found.line)
+        self.overrides
+            .iter()
+            .flatten()
+            .find(|found| found.isa == isa)
+            .map_or(isa, |found| found.line)
     }
 }
 
@@ -157,11 +161,23 @@ impl Firmware {
         self.bytes(at, len)
     }
 
-    fn for_each_table(self, rsdp: u64, mut action: impl FnMut(&[u8; 4], &'static [u8])) -> Option<()> {
+    fn for_each_table(
+        self,
+        rsdp: u64,
+        mut action: impl FnMut(&[u8; 4], &'static [u8]),
+    ) -> Option<()> {
         let pointer = self.bytes(rsdp, 20)?;
         let extended = u8_at(pointer, 15)? >= 2;
-        let xsdt = if extended { u64_at(self.bytes(rsdp, 36)?, 24)? } else { 0 };
-        let (root, width) = if xsdt != 0 { (xsdt, 8) } else { (u64::from(u32_at(pointer, 16)?), 4) };
+        let xsdt = if extended {
+            u64_at(self.bytes(rsdp, 36)?, 24)?
+        } else {
+            0
+        };
+        let (root, width) = if xsdt != 0 {
+            (xsdt, 8)
+        } else {
+            (u64::from(u32_at(pointer, 16)?), 4)
+        };
         for entry in self.table(root)?.get(36..)?.chunks_exact(width) {
             let at = u64_at(entry, 0).or_else(|| u32_at(entry, 0).map(u64::from))?;
             if let Some(table) = self.table(at) {
@@ -179,11 +195,20 @@ fn read_madt(platform: &mut Platform, table: &[u8]) -> Option<()> {
     let (mut apics, mut overrides) = (0, 0);
     let mut rest = table.get(44..)?;
     while let (Some(kind), Some(len)) = (u8_at(rest, 0), u8_at(rest, 1)) {
-        let Some((entry, behind)) = rest.split_at_checked(usize::from(len.max(2))) else { break };
+        let Some((entry, behind)) = rest.split_at_checked(usize::from(len.max(2))) else {
+            break;
+        };
         match kind {
             1 => {
-                if let (Some(slot), Some(at), Some(first_line)) = (platform.io_apics.get_mut(apics), u32_at(entry, 4), u32_at(entry, 8)) {
-                    *slot = Some(IoApicInfo { registers: PhysAddr(u64::from(at)), first_line });
+                if let (Some(slot), Some(at), Some(first_line)) = (
+                    platform.io_apics.get_mut(apics),
+                    u32_at(entry, 4),
+                    u32_at(entry, 8),
+                ) {
+                    *slot = Some(IoApicInfo {
+                        registers: PhysAddr(u64::from(at)),
+                        first_line,
+                    });
                     apics += 1;
                 }
             }
@@ -217,23 +242,35 @@ fn read_override(entry: &[u8]) -> Option<Override> {
         (true, false) => Trigger::LevelHigh,
         (true, true) => Trigger::LevelLow,
     };
-    Some(Override { isa: u32::from(u8_at(entry, 3)?), line: u32_at(entry, 4)?, trigger })
+    Some(Override {
+        isa: u32::from(u8_at(entry, 3)?),
+        line: u32_at(entry, 4)?,
+        trigger,
+    })
 }
 
 fn port_at(table: &[u8], at: usize) -> Option<u16> {
-    u16::try_from(u32_at(table, at)?).ok().filter(|&port| port != 0)
+    u16::try_from(u32_at(table, at)?)
+        .ok()
+        .filter(|&port| port != 0)
 }
 
 fn read_fadt(platform: &mut Platform, table: &[u8], firmware: Firmware) -> Option<()> {
     const TIMER_32_BIT: u32 = 1 << 8;
     const RESET_SUPPORTED: u32 = 1 << 10;
     let flags = u32_at(table, 112)?;
-    let mask = if flags & TIMER_32_BIT != 0 { 0xffff_ffff } else { 0xff_ffff };
+    let mask = if flags & TIMER_32_BIT != 0 {
+        0xffff_ffff
+    } else {
+        0xff_ffff
+    };
     platform.pm_timer = port_at(table, 76).map(|port| PmTimer { port, mask });
     if flags & RESET_SUPPORTED != 0 {
         platform.reset = read_reset(table, firmware);
     }
-    let dsdt = u64_at(table, 140).filter(|&at| at != 0).or_else(|| u32_at(table, 40).map(u64::from))?;
+    let dsdt = u64_at(table, 140)
+        .filter(|&at| at != 0)
+        .or_else(|| u32_at(table, 40).map(u64::from))?;
     let (type_a, type_b) = sleep_types(firmware.table(dsdt)?)?;
     platform.sleep = Some(SleepControl {
         pm1a: port_at(table, 64)?,
@@ -249,8 +286,14 @@ fn read_fadt(platform: &mut Platform, table: &[u8], firmware: Firmware) -> Optio
 fn read_reset(table: &[u8], firmware: Firmware) -> Option<ResetRegister> {
     let (space, at, value) = (u8_at(table, 116)?, u64_at(table, 120)?, u8_at(table, 128)?);
     match space {
-        0 if at != 0 && at < firmware.direct_map_len => Some(ResetRegister::Memory { at: PhysAddr(at), value }),
-        1 => Some(ResetRegister::Port { port: u16::try_from(at).ok()?, value }),
+        0 if at != 0 && at < firmware.direct_map_len => Some(ResetRegister::Memory {
+            at: PhysAddr(at),
+            value,
+        }),
+        1 => Some(ResetRegister::Port {
+            port: u16::try_from(at).ok()?,
+            value,
+        }),
         _ => None,
     }
 }
@@ -258,7 +301,9 @@ fn read_reset(table: &[u8], firmware: Firmware) -> Option<ResetRegister> {
 /// SLP_TYPa and SLP_TYPb of S5: the first two numbers of the package named `_S5_`.
 fn sleep_types(dsdt: &[u8]) -> Option<(u16, u16)> {
     const PACKAGE: u8 = 0x12;
-    let name = dsdt.windows(5).position(|bytes| bytes == [b'_', b'S', b'5', b'_', PACKAGE])?;
+    let name = dsdt
+        .windows(5)
+        .position(|bytes| bytes == [b'_', b'S', b'5', b'_', PACKAGE])?;
     let package = dsdt.get(name + 5..)?;
     // The top two bits of the first length byte say how many more there are; then the number of elements.
     let body = package.get(usize::from(u8_at(package, 0)? >> 6) + 2..)?;

@@ -49,8 +49,15 @@ impl IoApic {
 pub(crate) fn init(platform: &Platform) {
     let mut all = IO_APICS.lock();
     for (slot, info) in all.iter_mut().zip(platform.io_apics.iter().flatten()) {
-        let IoApicInfo { registers, first_line } = *info;
-        let mut found = IoApic { registers, first_line, lines: 0 };
+        let IoApicInfo {
+            registers,
+            first_line,
+        } = *info;
+        let mut found = IoApic {
+            registers,
+            first_line,
+            lines: 0,
+        };
         found.lines = (found.read(VERSION) >> 16 & 0xff) + 1;
         for line in 0..found.lines {
             found.write(FIRST_ENTRY + 2 * line, MASKED);
@@ -62,7 +69,10 @@ pub(crate) fn init(platform: &Platform) {
 /// Runs `action` with the I/O APIC of a line and the register of the line's entry.
 fn with_line<R>(line: u32, action: impl FnOnce(IoApic, u32) -> R) -> Option<R> {
     let all = IO_APICS.lock();
-    let owner = all.iter().flatten().find(|apic| line >= apic.first_line && line - apic.first_line < apic.lines)?;
+    let owner = all
+        .iter()
+        .flatten()
+        .find(|apic| line >= apic.first_line && line - apic.first_line < apic.lines)?;
     Some(action(*owner, FIRST_ENTRY + 2 * (line - owner.first_line)))
 }
 
@@ -98,6 +108,13 @@ pub(crate) enum Gate {
 pub(crate) fn set_gate(line: u32, gate: Gate) {
     with_line(line, |apic, entry| {
         let rest = apic.read(entry) & !MASKED;
-        apic.write(entry, if gate == Gate::Masked { rest | MASKED } else { rest });
+        apic.write(
+            entry,
+            if gate == Gate::Masked {
+                rest | MASKED
+            } else {
+                rest
+            },
+        );
     });
 }

@@ -47,7 +47,9 @@ fn read(register: u32) -> u32 {
             (value & 0xffff_ffff) as u32
         }
         // SAFETY: the address is the APIC's page, in the direct map; the registers used here exist in every APIC.
-        base => unsafe { direct::pointer::<u32>(PhysAddr(base).add(u64::from(register))).read_volatile() },
+        base => unsafe {
+            direct::pointer::<u32>(PhysAddr(base).add(u64::from(register))).read_volatile()
+        },
     }
 }
 
@@ -57,13 +59,26 @@ fn write(register: u32, value: u32) {
         // SAFETY: x2APIC mode is on, so the register exists; no register used here makes the APIC write to memory.
         0 => unsafe { write_msr(msr::X2APIC_FIRST + (register >> 4), u64::from(value)) },
         // SAFETY: as for `read`.
-        base => unsafe { direct::pointer::<u32>(PhysAddr(base).add(u64::from(register))).write_volatile(value) },
+        base => unsafe {
+            direct::pointer::<u32>(PhysAddr(base).add(u64::from(register))).write_volatile(value)
+        },
     }
 }
 
 /// Turns the APIC on, everything masked, and the old interrupt controllers off.
 pub(crate) fn init(registers: PhysAddr) {
-    for (port, value) in [(0x20, 0x11), (0x21, 0x20), (0x21, 4), (0x21, 1), (0xa0, 0x11), (0xa1, 0x28), (0xa1, 2), (0xa1, 1), (0x21, 0xff), (0xa1, 0xff)] {
+    for (port, value) in [
+        (0x20, 0x11),
+        (0x21, 0x20),
+        (0x21, 4),
+        (0x21, 1),
+        (0xa0, 0x11),
+        (0xa1, 0x28),
+        (0xa1, 2),
+        (0xa1, 1),
+        (0x21, 0xff),
+        (0xa1, 0xff),
+    ] {
         // SAFETY: the 8259 pair: initialised to vectors that nobody uses, then masked.
         unsafe { out8(port, value) };
     }

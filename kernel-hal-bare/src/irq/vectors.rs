@@ -32,7 +32,14 @@ struct Line {
     trigger: Option<Trigger>,
 }
 
-static TABLE: Mutex<[Line; LINES]> = Mutex::new([const { Line { handler: None, trigger: None } }; LINES]);
+static TABLE: Mutex<[Line; LINES]> = Mutex::new(
+    [const {
+        Line {
+            handler: None,
+            trigger: None,
+        }
+    }; LINES],
+);
 
 fn usual_trigger(line: u32) -> Trigger {
     if line < FIRST_PCI_LINE {
@@ -63,16 +70,25 @@ pub(crate) fn init(platform: &Platform) {
         }
     }
     let console_line = platform.line_of_isa(console::ISA_LINE);
-    if let (Some(line), Some(vector)) = (table.get_mut(console_line as usize), vector_of(console_line)) {
+    if let (Some(line), Some(vector)) = (
+        table.get_mut(console_line as usize),
+        vector_of(console_line),
+    ) {
         line.handler = Some(Handler::Console);
-        ioapic::route(console_line, vector, line.trigger.unwrap_or(usual_trigger(console_line)));
+        ioapic::route(
+            console_line,
+            vector,
+            line.trigger.unwrap_or(usual_trigger(console_line)),
+        );
         ioapic::set_gate(console_line, Gate::Open);
     }
 }
 
 /// Serves an interrupt; interrupts are off and no lock is held.
 pub(crate) fn dispatch(vector: u64) {
-    let Ok(vector) = u8::try_from(vector) else { return };
+    let Ok(vector) = u8::try_from(vector) else {
+        return;
+    };
     match vector {
         TIMER_VECTOR => {
             current().timer_fired.set(true);
@@ -89,8 +105,15 @@ pub(crate) fn dispatch(vector: u64) {
 }
 
 fn serve_line(number: u32) {
-    let found = TABLE.lock().get(number as usize).map(|line| (line.handler.clone(), line.trigger.unwrap_or(usual_trigger(number))));
-    let Some((handler, trigger)) = found else { return };
+    let found = TABLE.lock().get(number as usize).map(|line| {
+        (
+            line.handler.clone(),
+            line.trigger.unwrap_or(usual_trigger(number)),
+        )
+    });
+    let Some((handler, trigger)) = found else {
+        return;
+    };
     match handler {
         Some(Handler::Console) => console::on_interrupt(),
         Some(Handler::Object(object)) => {

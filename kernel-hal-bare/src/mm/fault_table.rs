@@ -25,7 +25,9 @@ pub(crate) fn fixup(rip: u64) -> Option<u64> {
     let table = unsafe { core::slice::from_raw_parts(first, len) };
     table
         .iter()
-        .find(|entry| (absolute(addr_of!(entry.first))..absolute(addr_of!(entry.end))).contains(&rip))
+        .find(|entry| {
+            (absolute(addr_of!(entry.first))..absolute(addr_of!(entry.end))).contains(&rip)
+        })
         .map(|entry| absolute(addr_of!(entry.resume)))
 }
 

@@ -114,7 +114,7 @@ impl Frames {
         if pages == 0 || self.available(who) < pages {
             return None;
         }
-        let align = align_log2.saturating_sub(PAGE_SHIFT as u32) as usize;
+        let align = (align_log2 as usize).saturating_sub(PAGE_SHIFT);
         for pass in 0..2 {
             for (number, map) in self.maps.iter_mut().enumerate() {
                 if let Some(index) = map.alloc_contiguous(None, pages, align) {
@@ -141,7 +141,13 @@ fn frame_number(frame: PhysAddr) -> usize {
 
 /// Takes over all free memory of the map; once, before any other function here.
 pub(crate) fn init(memory: &[MemoryRegion]) {
-    let free = || memory.iter().filter(|region| region.kind().is_free()).map(|region| (region.start.max(FIRST_USABLE), region.end())).filter(|(start, end)| start < end);
+    let free = || {
+        memory
+            .iter()
+            .filter(|region| region.kind().is_free())
+            .map(|region| (region.start.max(FIRST_USABLE), region.end()))
+            .filter(|(start, end)| start < end)
+    };
     let top = free().map(|(_, end)| end).max().unwrap_or(0);
     let maps = frame_number(PhysAddr(top)).div_ceil(FRAMES_PER_MAP);
     let map_pages = (maps * size_of::<BitAlloc1M>()).div_ceil(PAGE_SIZE);
@@ -156,10 +162,15 @@ pub(crate) fn init(memory: &[MemoryRegion]) {
     }
     // SAFETY: the memory is zeroed, which is the empty state of a bitmap (all words zero); it is page aligned, long enough,
     // and left out below, so this is its only use.
-    let maps = unsafe { core::slice::from_raw_parts_mut(pointer::<BitAlloc1M>(PhysAddr(home)), maps) };
+    let maps =
+        unsafe { core::slice::from_raw_parts_mut(pointer::<BitAlloc1M>(PhysAddr(home)), maps) };
     let mut total = 0;
     for (start, end) in free() {
-        let start = if start == home { home + map_bytes } else { start };
+        let start = if start == home {
+            home + map_bytes
+        } else {
+            start
+        };
         let (mut first, end) = (frame_number(PhysAddr(start)), frame_number(PhysAddr(end)));
         while first < end {
             let (number, offset) = (first / FRAMES_PER_MAP, first % FRAMES_PER_MAP);

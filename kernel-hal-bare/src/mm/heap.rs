@@ -16,7 +16,8 @@ use kernel_hal::PAGE_SIZE;
 
 /// Block sizes of the classes. All are multiples of 16; powers of two are also aligned to their size.
 const SIZES: [u16; 24] = [
-    16, 32, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048,
+    16, 32, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 896, 1024,
+    1280, 1536, 1792, 2048,
 ];
 const LARGEST: usize = 2048;
 const GRANULE: usize = 16;
@@ -56,7 +57,10 @@ struct KernelHeap(UnsafeCell<State>);
 unsafe impl Sync for KernelHeap {}
 
 #[global_allocator]
-static HEAP: KernelHeap = KernelHeap(UnsafeCell::new(State { lists: [null_mut(); SIZES.len()], buddy: Heap::new() }));
+static HEAP: KernelHeap = KernelHeap(UnsafeCell::new(State {
+    lists: [null_mut(); SIZES.len()],
+    buddy: Heap::new(),
+}));
 
 /// The class for a block, if a list serves it.
 #[inline(always)]
@@ -67,7 +71,9 @@ fn class_of(layout: Layout) -> Option<usize> {
         // Powers of two are aligned to their size, because chunks are.
         layout.size().max(layout.align()).next_power_of_two()
     };
-    CLASS_OF.get(size.div_ceil(GRANULE)).map(|&class| usize::from(class))
+    CLASS_OF
+        .get(size.div_ceil(GRANULE))
+        .map(|&class| usize::from(class))
 }
 
 // SAFETY: blocks come from disjoint pieces of frames that the heap owns; sizes and alignments are those of the class or
@@ -115,7 +121,9 @@ unsafe impl GlobalAlloc for KernelHeap {
         let new_block = unsafe { self.alloc(new_layout) };
         if !new_block.is_null() {
             // SAFETY: both blocks are live, distinct, and at least as long as the smaller size.
-            unsafe { core::ptr::copy_nonoverlapping(block, new_block, layout.size().min(new_size)) };
+            unsafe {
+                core::ptr::copy_nonoverlapping(block, new_block, layout.size().min(new_size))
+            };
             // SAFETY: the caller gives the old block up.
             unsafe { self.dealloc(block, layout) };
         }
@@ -140,8 +148,14 @@ impl State {
     #[inline(never)]
     fn refill(&mut self, class: usize) -> *mut u8 {
         let size = usize::from(SIZES[class]);
-        let chunk_bytes = if size <= 512 { PAGE_SIZE } else { 4 * PAGE_SIZE };
-        let Ok(layout) = Layout::from_size_align(chunk_bytes, PAGE_SIZE) else { return null_mut() };
+        let chunk_bytes = if size <= 512 {
+            PAGE_SIZE
+        } else {
+            4 * PAGE_SIZE
+        };
+        let Ok(layout) = Layout::from_size_align(chunk_bytes, PAGE_SIZE) else {
+            return null_mut();
+        };
         let chunk = self.large(layout);
         if chunk.is_null() {
             return null_mut();
@@ -171,7 +185,9 @@ impl State {
     }
 
     fn grow(&mut self, needed_bytes: usize) -> bool {
-        let Some(needed) = needed_bytes.checked_next_power_of_two() else { return false };
+        let Some(needed) = needed_bytes.checked_next_power_of_two() else {
+            return false;
+        };
         let sizes = [needed.max(GROWTH_BYTES), needed.max(PAGE_SIZE)];
         for bytes in sizes {
             let pages = bytes >> PAGE_SHIFT;

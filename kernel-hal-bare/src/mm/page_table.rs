@@ -10,13 +10,14 @@ use super::tlb::Stale;
 use crate::cpu::percpu::current;
 use crate::cpu::registers::{read_cr3, write_cr3};
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use kernel_hal::addr::{USER_TOP, PAGE_SHIFT};
+use kernel_hal::addr::{PAGE_SHIFT, USER_TOP};
 use kernel_hal::frame::Fill;
 use kernel_hal::paging::{CachePolicy, MmuFlags, OutOfTables};
 use kernel_hal::{hal_impl, PhysAddr, VirtAddr, PAGE_SIZE};
 
 /// The entries of the kernel's half, by place, as the loader made them; a place of zero ends the list.
-static KERNEL_ENTRIES: [(AtomicUsize, AtomicU64); 8] = [const { (AtomicUsize::new(0), AtomicU64::new(0)) }; 8];
+static KERNEL_ENTRIES: [(AtomicUsize, AtomicU64); 8] =
+    [const { (AtomicUsize::new(0), AtomicU64::new(0)) }; 8];
 
 const PRESENT: u64 = 1 << 0;
 const WRITE: u64 = 1 << 1;
@@ -102,7 +103,12 @@ fn flags_of(entry: u64) -> MmuFlags {
         (true, false) => CachePolicy::WriteCombining,
         (_, true) => CachePolicy::Uncached,
     };
-    MmuFlags { read: true, write: entry & WRITE != 0, execute: entry & NO_EXECUTE == 0, cache }
+    MmuFlags {
+        read: true,
+        write: entry & WRITE != 0,
+        execute: entry & NO_EXECUTE == 0,
+        cache,
+    }
 }
 
 fn new_table() -> Option<PhysAddr> {
@@ -122,7 +128,10 @@ fn next_or_new(table: Table, at: usize) -> Result<Table, OutOfTables> {
     if entry & PRESENT != 0 {
         let bits = entry & !ADDRESS & !LARGE;
         for page in 0..ENTRIES {
-            below.set(page, frame_of(entry).add((page * PAGE_SIZE) as u64).0 | bits);
+            below.set(
+                page,
+                frame_of(entry).add((page * PAGE_SIZE) as u64).0 | bits,
+            );
         }
     }
     table.set(at, frame.0 | PRESENT | WRITE | USER | ACCESSED);
@@ -152,7 +161,10 @@ fn for_each_used(root: Table, mut action: impl FnMut(u64)) {
 /// Whether a range is page aligned and inside the user half; the layers above see to it.
 fn check_range(at: VirtAddr, pages: usize) {
     let fits = pages <= USER_TOP >> PAGE_SHIFT && at <= USER_TOP - pages * PAGE_SIZE;
-    assert!(fits && at & (PAGE_SIZE - 1) == 0, "mapping outside user space: {at:#x}, {pages} pages");
+    assert!(
+        fits && at & (PAGE_SIZE - 1) == 0,
+        "mapping outside user space: {at:#x}, {pages} pages"
+    );
 }
 
 /// One present entry that a walk has met.
@@ -167,11 +179,17 @@ struct Leaf {
 /// only partly in the range is split; when there is no memory for that, it is unmapped whole: its owner maps it again at
 /// the next access.
 #[inline(always)]
-fn for_each_present(root: PhysAddr, at: VirtAddr, pages: usize, stale: &mut Stale, mut change: impl FnMut(Leaf, &mut Stale)) {
+fn for_each_present(
+    root: PhysAddr,
+    at: VirtAddr,
+    pages: usize,
+    stale: &mut Stale,
+    mut change: impl FnMut(Leaf, &mut Stale),
+) {
     let end = at + pages * PAGE_SIZE;
     let mut at = at;
     // The first address behind the table of this level that `at` is in.
-    let behind = |at: usize, shift: u32| (at >> shift) + 1 << shift;
+    let behind = |at: usize, shift: u32| ((at >> shift) + 1) << shift;
     while at < end {
         let entry = Table::at(root).get(index(at, 39));
         if entry & PRESENT == 0 {
@@ -194,7 +212,15 @@ fn for_each_present(root: PhysAddr, at: VirtAddr, pages: usize, stale: &mut Stal
         if entry & LARGE != 0 {
             let whole = at & ((1 << LARGE_SHIFT) - 1) == 0 && next <= end;
             if whole {
-                change(Leaf { table: directory, index: place, at, entry }, stale);
+                change(
+                    Leaf {
+                        table: directory,
+                        index: place,
+                        at,
+                        entry,
+                    },
+                    stale,
+                );
                 at = next;
             } else if next_or_new(directory, place).is_err() {
                 directory.set(place, 0);
@@ -211,7 +237,15 @@ fn for_each_present(root: PhysAddr, at: VirtAddr, pages: usize, stale: &mut Stal
             let place = index(at, 12);
             let entry = table.get(place);
             if entry & PRESENT != 0 {
-                change(Leaf { table, index: place, at, entry }, stale);
+                change(
+                    Leaf {
+                        table,
+                        index: place,
+                        at,
+                        entry,
+                    },
+                    stale,
+                );
             }
             at += PAGE_SIZE;
         }
@@ -266,12 +300,16 @@ pub(crate) fn init() {
     for at in USER_ENTRIES..ENTRIES {
         let entry = loaded.get(at);
         if entry != 0 {
-            let Some(slot) = kept.next() else { panic!("the loader's page table has too many kernel entries") };
+            let Some(slot) = kept.next() else {
+                panic!("the loader's page table has too many kernel entries")
+            };
             slot.0.store(at, Ordering::Relaxed);
             slot.1.store(entry, Ordering::Relaxed);
         }
     }
-    let Some(root) = new_root() else { panic!("no memory for the kernel's page table") };
+    let Some(root) = new_root() else {
+        panic!("no memory for the kernel's page table")
+    };
     KERNEL_ROOT.store(root.0, Ordering::Relaxed);
     activate(root);
 }

@@ -19,7 +19,10 @@ impl Stale {
     /// None so far.
     #[inline(always)]
     pub(super) fn of(root: PhysAddr) -> Self {
-        Self { active: current().active_root.get() == root.0, pages: 0 }
+        Self {
+            active: current().active_root.get() == root.0,
+            pages: 0,
+        }
     }
 
     /// The translation of this page is stale.

@@ -55,8 +55,18 @@ pub(crate) fn init(kernel: KernelRange) {
     };
     LONG_COPY.store(long_copy, Ordering::Relaxed);
     if has.smap {
-        patch(kernel, &raw const user_access_on_sites, &raw const user_access_on_sites_end, STAC);
-        patch(kernel, &raw const user_access_off_sites, &raw const user_access_off_sites_end, CLAC);
+        patch(
+            kernel,
+            &raw const user_access_on_sites,
+            &raw const user_access_on_sites_end,
+            STAC,
+        );
+        patch(
+            kernel,
+            &raw const user_access_off_sites,
+            &raw const user_access_off_sites_end,
+            CLAC,
+        );
     }
 }
 

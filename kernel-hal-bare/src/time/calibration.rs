@@ -20,16 +20,27 @@ pub(crate) struct Frequencies {
 
 /// Finds out both frequencies; the local APIC is on and its timer unused.
 pub(crate) fn calibrate(pm_timer: Option<PmTimer>) -> Frequencies {
-    let measured = |span: Span| Frequencies { tsc_hz: span.per_second(span.tsc), lapic_hz: span.per_second(span.lapic) };
+    let measured = |span: Span| Frequencies {
+        tsc_hz: span.per_second(span.tsc),
+        lapic_hz: span.per_second(span.lapic),
+    };
     let known = told_by_cpuid();
     match (known, pm_timer) {
         (Some((tsc_hz, Some(lapic_hz))), _) => Frequencies { tsc_hz, lapic_hz },
         (Some((tsc_hz, None)), _) => {
             // The TSC is the reference for the APIC then.
             let span = measure(tsc_hz, tsc_hz / 1000, u64::MAX, read_tsc);
-            Frequencies { tsc_hz, lapic_hz: span.per_second(span.lapic) }
+            Frequencies {
+                tsc_hz,
+                lapic_hz: span.per_second(span.lapic),
+            }
         }
-        (None, Some(timer)) => measured(measure(PM_TIMER_HZ, PM_TIMER_HZ * WINDOW_MS / 1000, timer.mask, || read_pm_timer(timer))),
+        (None, Some(timer)) => measured(measure(
+            PM_TIMER_HZ,
+            PM_TIMER_HZ * WINDOW_MS / 1000,
+            timer.mask,
+            || read_pm_timer(timer),
+        )),
         (None, None) => measured(measure_by_pit()),
     }
 }
@@ -45,7 +56,11 @@ fn told_by_cpuid() -> Option<(u64, Option<u64>)> {
         }
     }
     let ratio = leaf(0x15, 0);
-    let (denominator, numerator, crystal) = (u64::from(ratio.eax), u64::from(ratio.ebx), u64::from(ratio.ecx));
+    let (denominator, numerator, crystal) = (
+        u64::from(ratio.eax),
+        u64::from(ratio.ebx),
+        u64::from(ratio.ecx),
+    );
     if denominator == 0 || numerator == 0 {
         return None;
     }
@@ -70,7 +85,8 @@ struct Span {
 
 impl Span {
     fn per_second(self, ticks: u64) -> u64 {
-        (u128::from(ticks) * u128::from(self.reference_hz) / u128::from(self.reference.max(1))) as u64
+        let product = u128::from(ticks) * u128::from(self.reference_hz);
+        u64::try_from(product / u128::from(self.reference.max(1))).unwrap_or(u64::MAX)
     }
 }
 
@@ -88,7 +104,12 @@ fn measure(reference_hz: u64, ticks: u64, mask: u64, read: impl Fn() -> u64) -> 
         if reference >= ticks {
             let (tsc, lapic) = (read_tsc() - tsc, u64::from(lapic - lapic::countdown()));
             lapic::stop_countdown();
-            return Span { reference, reference_hz, tsc, lapic };
+            return Span {
+                reference,
+                reference_hz,
+                tsc,
+                lapic,
+            };
         }
     }
 }
@@ -121,5 +142,10 @@ fn measure_by_pit() -> Span {
     let (tsc, lapic) = (read_tsc() - tsc, u64::from(lapic - lapic::countdown()));
     lapic::stop_countdown();
     port(CONTROL, control);
-    Span { reference, reference_hz: PIT_HZ, tsc, lapic }
+    Span {
+        reference,
+        reference_hz: PIT_HZ,
+        tsc,
+        lapic,
+    }
 }

@@ -18,7 +18,10 @@ pub(crate) fn init(lapic_hz: u64) {
         lapic::set_timer_mode(lapic::TimerMode::TscDeadline);
     } else {
         let rate = (u128::from(lapic_hz) << 32) / 1_000_000_000;
-        COUNTDOWN_RATE.store(u64::try_from(rate).unwrap_or(u64::MAX).max(1), Ordering::Relaxed);
+        COUNTDOWN_RATE.store(
+            u64::try_from(rate).unwrap_or(u64::MAX).max(1),
+            Ordering::Relaxed,
+        );
         lapic::set_timer_mode(lapic::TimerMode::OneShot);
     }
 }
@@ -44,6 +47,6 @@ hal_impl! {
 /// fires early; whoever armed it sees that it is not due and arms it again.
 fn countdown(deadline: i64, rate: u64) -> u32 {
     let left = u64::try_from(deadline.saturating_sub(now())).unwrap_or(0);
-    let ticks = u128::from(left) * u128::from(rate) >> 32;
+    let ticks = (u128::from(left) * u128::from(rate)) >> 32;
     u32::try_from(ticks + 1).unwrap_or(u32::MAX)
 }

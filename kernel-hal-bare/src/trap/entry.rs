@@ -60,7 +60,10 @@ hal_impl! {
 fn other_trap(outcome: u64, context: &UserContext) -> Trap {
     if outcome != outcome::TRAP {
         // The rip is not canonical: the CPU would fault in ring 0, so the exception is reported without trying.
-        return Trap::Exception { vector: vector::GENERAL_PROTECTION, code: 0 };
+        return Trap::Exception {
+            vector: vector::GENERAL_PROTECTION,
+            code: 0,
+        };
     }
     let cpu = current();
     let code = cpu.trap_error.get();
@@ -72,7 +75,10 @@ fn other_trap(outcome: u64, context: &UserContext) -> Trap {
         }
         vector::NMI => Trap::Interrupt,
         number @ (vector::DOUBLE_FAULT | vector::MACHINE_CHECK) => {
-            panic!("machine failure in user mode: vector {number}, error {code:#x}, rip {:#x}", context.regs.rip)
+            panic!(
+                "machine failure in user mode: vector {number}, error {code:#x}, rip {:#x}",
+                context.regs.rip
+            )
         }
         number if number >= vector::FIRST_INTERRUPT => {
             vectors::dispatch(number);
@@ -128,6 +134,9 @@ pub(super) extern "C" fn kernel_trap(frame: &mut KernelFrame) {
                 None => panic!("page fault in the kernel at address {addr:#x}\n{frame:#x?}"),
             }
         }
-        number => panic!("exception {number} in the kernel, CR2 {:#x}\n{frame:#x?}", read_cr2()),
+        number => panic!(
+            "exception {number} in the kernel, CR2 {:#x}\n{frame:#x?}",
+            read_cr2()
+        ),
     }
 }
