@@ -1,4 +1,5 @@
 //! Clock, console, interrupt lines and random numbers do what the test says
+#![cfg(test)]
 
 use kernel_hal::irq::{IrqError, OnInterrupt, Trigger};
 use kernel_hal::{console, cpu, irq, rng, time};

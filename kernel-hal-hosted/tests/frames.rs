@@ -1,4 +1,5 @@
 //! Frames have accounts, and misuse of one is a panic that names it
+#![cfg(test)]
 
 use kernel_hal::frame::{self, Fill, Frame};
 use kernel_hal_hosted::frame::{

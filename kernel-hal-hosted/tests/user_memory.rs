@@ -1,4 +1,5 @@
 //! User copies go through the active table, page by page, as far as permissions allow
+#![cfg(test)]
 
 use kernel_hal::addr::USER_BASE;
 use kernel_hal::frame::{self, Frame};

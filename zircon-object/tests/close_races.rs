@@ -1,4 +1,5 @@
 //! Handles that are closed on one thread while another uses the object
+#![cfg(test)]
 
 use std::future::Future;
 use std::pin::pin;

@@ -1,4 +1,5 @@
 //! The kernel's executor and timers, on a clock that only the test moves
+#![cfg(test)]
 
 use std::future::{poll_fn, Future};
 use std::pin::pin;

@@ -1,4 +1,5 @@
 //! The whole system has 262144 handles. A process of its own, because no other test could have a handle meanwhile
+#![cfg(test)]
 
 use zircon_object::object::{Handle, HandleTable};
 use zircon_object::signal::event::Event;

@@ -1,4 +1,5 @@
 //! Objects really run on the hosted HAL: their frames are on its account, and its limit stops them
+#![cfg(test)]
 
 use kernel_hal_hosted::frame::{frames_in_use, set_frame_limit, FrameBalance};
 use zircon_object::vm::{Resizable, Vmo};
