@@ -358,3 +358,20 @@ fn random_maps_unmaps_and_protects_agree_with_a_list_of_pages() {
     });
     assert_eq!(mapped, model.iter().flatten().count());
 }
+
+#[test]
+fn memory_shared_by_two_address_spaces_counts_half_for_each() {
+    let _balance = start();
+    let (first, second) = (root(), root());
+    let vmo = vmo(4);
+    vmo.commit(0, 4 * PAGE_BYTES).unwrap();
+    for root in [&first, &first, &second] {
+        root.map(RW, 0, &vmo, 0, 4 * PAGE_BYTES, Perms::ALL).unwrap();
+    }
+    let info = vmo.info();
+    assert_eq!((info.share_count, info.num_mappings, info.committed_bytes), (2, 3, 4 * PAGE_BYTES));
+    let stats = second.space().stats();
+    assert_eq!((stats.mapped, stats.private, stats.shared, stats.scaled_shared), (4 * PAGE_BYTES, 0, 4 * PAGE_BYTES, 2 * PAGE_BYTES));
+    first.space().destroy_all();
+    assert_eq!((vmo.info().share_count, second.space().stats().private), (1, 4 * PAGE_BYTES));
+}
