@@ -1,8 +1,10 @@
-//! Printing: `zx_debug_write`, one call per line, so that lines of several programs do not mix.
+//! The console: `zx_debug_write`, one call per line, so that lines of several programs do not mix; `zx_debug_read`.
 
 use core::fmt::{self, Write};
 
-use crate::sys;
+use zx_abi::ZxResult;
+
+use crate::{sys, AsHandle, Resource};
 
 /// Bytes that one call takes at most.
 const LINE_MAX: usize = 256;
@@ -47,6 +49,19 @@ pub fn write(bytes: &[u8]) {
         // SAFETY: `piece` lives through the call.
         let _ = unsafe { sys::zx_debug_write(piece.as_ptr(), piece.len()) };
     }
+}
+
+/// Reads typed bytes, waiting until `buffer` is full (callers that edit lines ask for one byte); a carriage return
+/// comes as a newline. Gives the number of bytes.
+///
+/// # Errors
+/// Those of `zx_debug_read`; the resource must be the root resource.
+pub fn read(resource: &Resource, buffer: &mut [u8]) -> ZxResult<usize> {
+    let mut actual = 0;
+    let (pointer, len) = (buffer.as_mut_ptr(), buffer.len());
+    // SAFETY: `buffer` is borrowed for the call, `actual` is this frame's.
+    unsafe { sys::zx_debug_read(resource.raw(), pointer, len, &mut actual) }.into_result()?;
+    Ok(actual)
 }
 
 /// Collects text until it fills a call.

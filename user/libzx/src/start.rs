@@ -6,6 +6,7 @@
 use core::panic::PanicInfo;
 use core::slice;
 
+#[cfg(not(feature = "rodso"))]
 use zx_abi::HandleValue;
 
 use crate::vdso::{first_segment_size, Image};
@@ -47,9 +48,9 @@ mod program {
     use crate::state::state;
     use crate::{println, Startup};
 
-    const DT_RELA: u64 = 7;
-    const DT_RELASZ: u64 = 8;
-    const R_X86_64_RELATIVE: u64 = 8;
+    const DT_RELA: usize = 7;
+    const DT_RELASZ: usize = 8;
+    const R_X86_64_RELATIVE: usize = 8;
 
     unsafe extern "Rust" {
         /// Written by [`entry!`](crate::entry).
@@ -61,7 +62,7 @@ mod program {
         channel: HandleValue,
         vdso_base: usize,
         image_base: usize,
-        dynamic: *const [u64; 2],
+        dynamic: *const [usize; 2],
     ) -> ! {
         // SAFETY: both addresses are the linker's own for this image.
         unsafe { relocate(image_base, dynamic) };
@@ -87,28 +88,28 @@ mod program {
     /// # Safety
     /// 1. `dynamic` is this image's dynamic section, `base` where the image was loaded.
     /// 2. It runs once, before anything else.
-    unsafe fn relocate(base: usize, mut dynamic: *const [u64; 2]) {
+    unsafe fn relocate(base: usize, mut dynamic: *const [usize; 2]) {
         let (mut rela, mut rela_bytes) = (0, 0);
         loop {
             // SAFETY: the section ends with a null tag.
             let [tag, value] = unsafe { dynamic.read() };
             match tag {
                 0 => break,
-                DT_RELA => rela = value as usize,
-                DT_RELASZ => rela_bytes = value as usize,
+                DT_RELA => rela = value,
+                DT_RELASZ => rela_bytes = value,
                 _ => {}
             }
             // SAFETY: not at the end yet.
             dynamic = unsafe { dynamic.add(1) };
         }
-        let mut entry = core::ptr::with_exposed_provenance::<[u64; 3]>(base + rela);
-        for _ in 0..rela_bytes / size_of::<[u64; 3]>() {
+        let mut entry = core::ptr::with_exposed_provenance::<[usize; 3]>(base + rela);
+        for _ in 0..rela_bytes / size_of::<[usize; 3]>() {
             // SAFETY: inside the relocation table.
             let [offset, info, addend] = unsafe { entry.read() };
             if info == R_X86_64_RELATIVE {
-                let place = core::ptr::with_exposed_provenance_mut::<u64>(base + offset as usize);
+                let place = core::ptr::with_exposed_provenance_mut::<usize>(base + offset);
                 // SAFETY: the linker names only places in the writable segment.
-                unsafe { place.write_unaligned(base as u64 + addend) };
+                unsafe { place.write_unaligned(base + addend) };
             }
             // SAFETY: at most one past the end.
             entry = unsafe { entry.add(1) };

@@ -50,15 +50,15 @@ impl State {
     }
 }
 
-#[cfg(not(feature = "rodso"))]
+#[cfg(not(all(feature = "rodso", target_os = "none")))]
 static STATE: State = State::new();
 
-#[cfg(not(feature = "rodso"))]
+#[cfg(not(all(feature = "rodso", target_os = "none")))]
 pub(crate) fn state() -> &'static State {
     &STATE
 }
 
-#[cfg(feature = "rodso")]
+#[cfg(all(feature = "rodso", target_os = "none"))]
 pub(crate) fn state() -> &'static State {
     // SAFETY: start.rs maps this range and writes a State there before any other code of the program runs.
     unsafe { &*ptr::with_exposed_provenance(STATE_ADDRESS) }

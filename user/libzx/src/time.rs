@@ -1,5 +1,7 @@
 //! Clocks and sleeping.
 
+use zx_abi::ZxResult;
+
 use crate::sys;
 
 /// The deadline that never comes.
@@ -10,6 +12,17 @@ pub const INFINITE: i64 = i64::MAX;
 pub fn now() -> i64 {
     // SAFETY: the call touches no memory of the program.
     unsafe { sys::zx_clock_get_monotonic() }
+}
+
+/// Wall clock time in nanoseconds since 1970, as far as the kernel knows it.
+///
+/// # Errors
+/// Those of `zx_clock_get`.
+pub fn utc() -> ZxResult<i64> {
+    let mut time = 0;
+    // SAFETY: `time` is this frame's.
+    unsafe { sys::zx_clock_get(zx_abi::clock::ClockId::Utc.raw(), &mut time) }.into_result()?;
+    Ok(time)
 }
 
 /// The deadline `nanoseconds` from now.

@@ -3,7 +3,7 @@
 use core::slice;
 
 use zx_abi::info::InfoTopic;
-use zx_abi::{VmOptions, ZxResult};
+use zx_abi::{VmOptions, ZxError, ZxResult};
 
 use crate::handle::object;
 use crate::{sys, AsHandle, Handle, Vmo};
@@ -37,7 +37,7 @@ impl Vmar {
             )
         }
         .into_result()?;
-        Ok((Self(Handle::from_raw(out)), address as usize))
+        Ok((Self(Handle::from_raw(out)), to_usize(address)?))
     }
 
     /// Maps part of a VMO and gives the address. Nothing overlaps unless SPECIFIC_OVERWRITE says so.
@@ -66,7 +66,7 @@ impl Vmar {
             )
         }
         .into_result()?;
-        Ok(address as usize)
+        to_usize(address)
     }
 
     /// Removes mappings and regions in the range. Meant for other processes and for ranges got from [`Vmar::map`]
@@ -107,6 +107,11 @@ impl Vmar {
     }
 }
 
+/// The calls return addresses as 64-bit numbers.
+fn to_usize(address: u64) -> ZxResult<usize> {
+    usize::try_from(address).map_err(|_| ZxError::OutOfRange)
+}
+
 /// Memory of this program that is mapped from a VMO nobody else changes; unmapped when dropped.
 #[derive(Debug)]
 pub struct Mapping {
@@ -135,7 +140,7 @@ impl Mapping {
     }
 
     fn new(vmo: &Vmo, flags: VmOptions) -> ZxResult<Self> {
-        let len = usize::try_from(vmo.size()?).map_err(|_| zx_abi::ZxError::NoMemory)?;
+        let len = usize::try_from(vmo.size()?).map_err(|_| ZxError::NoMemory)?;
         // Every page is about to be used: map them in one go.
         let address = crate::task::with_own_root_vmar(|vmar| {
             vmar.map(flags | VmOptions::MAP_RANGE, 0, vmo, 0, len)

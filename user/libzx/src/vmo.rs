@@ -14,6 +14,9 @@ impl Vmo {
     /// Option of [`Vmo::create_child`] in 2020: the child's pages become its own at the latest when it writes them.
     pub const CHILD_SNAPSHOT_AT_LEAST_ON_WRITE: u32 = 16;
 
+    /// Option of [`Vmo::create_child`]: a copy of this moment (in 2019: that may see later writes to the original).
+    pub const CHILD_SNAPSHOT: u32 = 1;
+
     /// New zeroed memory; option 2 makes it resizable.
     ///
     /// # Errors

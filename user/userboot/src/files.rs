@@ -8,9 +8,9 @@ use libzx::process::File;
 use libzx::{AsHandle, Rights, Vmo};
 use zerocopy::FromBytes;
 use zx_abi::bootfs::{Bootfs, BootfsHeader, BOOTFS_MAGIC};
-use zx_abi::ZxResult;
+use zx_abi::{ZxError, ZxResult};
 
-use crate::log::{Failure, Outcome};
+use crate::log::{Failure, Line, Outcome};
 
 /// More than any directory takes; a size beyond it is damage.
 const DIRECTORY_MAX: usize = 16 << 20;
@@ -74,15 +74,29 @@ impl Files {
         })
     }
 
+    /// The failure to find a file, which names the whole path.
+    pub(crate) fn not_found(&self, name: &str) -> Failure {
+        let line = Line::new().text("'").text(&self.prefix).text(name);
+        Failure {
+            line: line.text("' is not in BOOTFS"),
+        }
+    }
+
     fn is_below_prefix(&self, path: &str, name: &str) -> bool {
         path.strip_prefix(self.prefix.as_str()) == Some(name)
     }
 
     /// A VMO with the content of one file, as programs get it: executable, not writable.
     pub(crate) fn vmo_of(&self, file: &File<'_>, name: &str) -> ZxResult<Vmo> {
-        let child =
-            self.vmo
-                .create_child(Vmo::CHILD_SNAPSHOT_AT_LEAST_ON_WRITE, file.offset, file.len)?;
+        let (offset, len) = (file.offset, file.len);
+        // Kernels of 2019 know only the plain copy, which this bit means in every level.
+        let child = match self
+            .vmo
+            .create_child(Vmo::CHILD_SNAPSHOT_AT_LEAST_ON_WRITE, offset, len)
+        {
+            Err(ZxError::InvalidArgs) => self.vmo.create_child(Vmo::CHILD_SNAPSHOT, offset, len)?,
+            child => child?,
+        };
         let _ = child.set_name(name);
         let rights = Rights::DUPLICATE
             | Rights::TRANSFER

@@ -78,7 +78,7 @@ impl Handoff {
 
     /// Everything the program gets, with tags: the kernel's places in order, its own process and VMAR in the first two,
     /// its thread and BOOTFS behind.
-    pub(crate) fn into_message(
+    pub(crate) fn take_message(
         &mut self,
         process: Handle,
         root_vmar: Handle,

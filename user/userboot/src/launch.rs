@@ -37,9 +37,7 @@ pub(crate) fn start(
     name: &str,
     words: &[&str],
 ) -> Outcome<Started> {
-    let program = files
-        .find(name)
-        .ok_or_else(|| Failure::about(name, "is not in BOOTFS"))?;
+    let program = files.find(name).ok_or_else(|| files.not_found(name))?;
     let program_plan = plan(&program).map_err(|error| launch_failure(name, error))?;
     let builder = Builder::new(handoff.job(), name).map_err(|error| launch_failure(name, error))?;
     let reserved = reserve_low_half(&builder.root_vmar)
@@ -56,7 +54,7 @@ pub(crate) fn start(
         Some((offset, len)) => {
             let interpreter = interpreter_name(&program, offset, len, name)?;
             let file = files.find(&interpreter);
-            let file = file.ok_or_else(|| Failure::about(&interpreter, "is not in BOOTFS"))?;
+            let file = file.ok_or_else(|| files.not_found(&interpreter))?;
             let its_plan = plan(&file).map_err(|error| launch_failure(&interpreter, error))?;
             let loaded = load(&builder, &file, &its_plan, &interpreter)?;
             let loader = tell_loader(files, &program, name, &builder, &loaded, &to_child, log);
@@ -85,7 +83,7 @@ pub(crate) fn start(
         ))
     };
     let own = copy(&builder).map_err(|error| Failure::call("handle_duplicate", error))?;
-    let (tags, handles) = handoff.into_message(own.0, own.1, own.2, bootfs.into())?;
+    let (tags, handles) = handoff.take_message(own.0, own.1, own.2, bootfs.into())?;
     to_child
         .write(&message(&tags, words), handles)
         .map_err(|error| Failure::call("channel_write", error))?;

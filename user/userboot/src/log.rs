@@ -1,5 +1,7 @@
 //! Lines of text without `core::fmt`, and where they go: the debug log, else the console.
 
+use alloc::vec::Vec;
+
 use libzx::{console, Debuglog, Resource};
 use zx_abi::ZxError;
 
@@ -10,18 +12,11 @@ const LINE_MAX: usize = 216;
 
 /// One line under construction; what does not fit is cut.
 #[derive(Clone, Debug)]
-pub(crate) struct Line {
-    bytes: [u8; LINE_MAX],
-    len: usize,
-}
+pub(crate) struct Line(Vec<u8>);
 
 impl Line {
     pub(crate) fn new() -> Self {
-        Self {
-            bytes: [0; LINE_MAX],
-            len: 0,
-        }
-        .raw(PREFIX)
+        Self(Vec::with_capacity(LINE_MAX)).raw(PREFIX)
     }
 
     #[must_use]
@@ -31,12 +26,8 @@ impl Line {
 
     #[must_use]
     pub(crate) fn raw(mut self, bytes: &[u8]) -> Self {
-        for &byte in bytes {
-            if let Some(place) = self.bytes.get_mut(self.len) {
-                *place = byte;
-                self.len += 1;
-            }
-        }
+        let room = LINE_MAX.saturating_sub(self.0.len());
+        self.0.extend(bytes.iter().take(room));
         self
     }
 
@@ -73,7 +64,7 @@ impl Line {
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
+        &self.0
     }
 }
 

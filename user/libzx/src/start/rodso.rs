@@ -108,10 +108,8 @@ pub(super) unsafe extern "C" fn start(channel: HandleValue, vdso_base: usize) ->
     // SAFETY: the kernel mapped a vDSO and passed its base.
     let Some(image) = (unsafe { vdso_image(vdso_base) }) else {
         // Without calls there is nothing to be done: an access that faults ends the process.
-        loop {
-            // SAFETY: does not return.
-            unsafe { core::arch::asm!("ud2", options(noreturn)) };
-        }
+        // SAFETY: does not return.
+        unsafe { core::arch::asm!("ud2", options(noreturn)) };
     };
     let early = Early {
         image,
