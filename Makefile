@@ -128,7 +128,7 @@ tools: $(TOOLS_STAMP)
 OWN_ZBI := $(OUT)/zcore.zbi
 default-image: $(OWN_ZBI)
 $(OWN_ZBI): $(USER_STAMP) $(TOOLS_STAMP)
-	@$(ZBI_TOOL) create --quiet --output $@ $(PROGRAMS:%=bin/%=$(OUT)/bin/%)
+	@$(ZBI_TOOL) create --quiet --output $@ $(foreach p,$(PROGRAMS),bin/$(p)=$(OUT)/bin/$(p))
 
 # --- Running --------------------------------------------------------------------------------------------------------
 # A foreign path that leads nowhere ends make with one line and exit code 2.

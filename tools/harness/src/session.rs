@@ -157,6 +157,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_session_of_the_shell_can_be_read() {
+        Session::parse(include_str!("../sessions/shell.session")).unwrap();
+    }
+
+    #[test]
     fn a_session_is_checked_before_a_guest_is_started() {
         assert!(Session::parse(
             "boot userboot=bin/shell\ncase prompt\nexpect > $\nsend ps\nend 0\n"

@@ -18,6 +18,8 @@ use crate::step::make;
 const LIMIT: Duration = Duration::from_secs(30);
 /// What the shell shows when it waits for a command.
 const PROMPT: &str = r"(?m)^.*[>$] $";
+/// Enough for the firmware and rboot, not for the kernel.
+const TOO_LITTLE_MIB: u32 = 48;
 const SHELL: &str = "userboot=bin/shell";
 
 /// How the guest must go on after the line.
@@ -77,83 +79,91 @@ fn cases(place: &Place) -> Result<Vec<Case>, String> {
     };
     let missing_program = "userboot=bin/no-such-program";
     Ok(vec![
-        fails("no ZBI", own(SHELL).without("boot.zbi"), r"(?i)boot\.zbi"),
+        fails(
+            "no ZBI",
+            own(SHELL).without("boot.zbi"),
+            r"rboot: .*boot\.zbi",
+        ),
         fails(
             "no kernel",
             own(SHELL).without("zcore.elf"),
-            r"(?i)zcore\.elf",
+            r"rboot: .*zcore\.elf",
         ),
-        fails("no vDSO", own(SHELL).without("vdso.so"), r"(?i)vdso\.so"),
+        fails(
+            "no vDSO",
+            own(SHELL).without("vdso.so"),
+            r"rboot: .*vdso\.so",
+        ),
         fails(
             "no userboot",
             own(SHELL).without("userboot.so"),
-            r"(?i)userboot\.so",
+            r"rboot: .*userboot\.so",
         ),
         fails(
             "no rboot.conf",
             own(SHELL).without("rboot.conf"),
-            r"(?i)rboot\.conf",
+            r"rboot: .*rboot\.conf",
         ),
         fails(
             "a ZBI cut in half",
             own(SHELL).zbi(broken.cut()?),
-            r"(?i)(boot\.zbi|zbi).*(short|cut|trunc|end|left|size|length)",
+            r"rboot: .*boot\.zbi.*(cut|trunc|short|end)",
         ),
         fails(
             "a ZBI of noise",
             own(SHELL).zbi(broken.noise()?),
-            r"(?i)(boot\.zbi|zbi).*(not|magic|container|header)",
+            r"rboot: .*boot\.zbi.*not a boot image",
         ),
         fails(
             "a ZBI with a wrong CRC",
             own(SHELL).zbi(broken.wrong_crc()?),
-            r"(?i)crc",
+            r"(?i)rboot: .*boot\.zbi.*crc",
         ),
         fails(
             "a ZBI without BOOTFS",
             own(SHELL).zbi(broken.no_bootfs()?),
-            r"(?i)bootfs",
+            r"(?i)(userboot|boot failed): .*bootfs",
         ),
         fails(
             "a BOOTFS of unknown compression",
             own(SHELL).zbi(broken.compression()?),
-            r"(?i)compress",
+            r"(?i)(userboot|boot failed): .*compress",
         ),
         fails(
             "userboot= names nothing",
             own(missing_program),
-            r"no-such-program",
+            r"userboot: .*bin/no-such-program",
         ),
         fails(
             "userboot= names no ELF",
             own("userboot=data/text").zbi(broken.with_text()?),
-            r"(?i)(data/text.*elf|elf.*data/text)",
+            r"userboot: .*(data/text.*ELF|ELF.*data/text)",
         ),
         fails(
             "a vDSO of noise",
             own(SHELL).vdso(broken.noise()?),
-            r"(?i)vdso",
+            r"(?i)boot failed: .*vdso",
         ),
         fails(
             "a vDSO that is another program",
             own(SHELL).vdso(place.out().join("bin/hello")),
-            r"(?i)vdso",
+            r"(?i)boot failed: .*vdso",
         ),
         fails(
             "a userboot of noise",
             own(SHELL).userboot(broken.noise()?),
-            r"(?i)userboot",
+            r"boot failed: .*userboot",
         ),
         fails(
             "a kernel of noise",
             own(SHELL).kernel(broken.noise()?),
-            r"(?i)zcore\.elf|kernel",
+            r"rboot: .*zcore\.elf",
         ),
         carries_on("64 MiB of memory", own(SHELL).memory_mib(64), PROMPT),
         fails(
             "too little memory",
-            own(SHELL).memory_mib(48),
-            r"(?i)memory",
+            own(SHELL).memory_mib(TOO_LITTLE_MIB),
+            r"(?i)(rboot|boot failed|userboot): .*memory",
         ),
         carries_on(
             "an unknown word on the command line",
@@ -285,5 +295,31 @@ impl Broken {
         written
             .map(|()| path.clone())
             .map_err(|e| format!("{}: {e}", path.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_case_has_a_pattern_that_can_be_read() {
+        let directory =
+            std::env::temp_dir().join(format!("harness-bad-input-{}", std::process::id()));
+        let place = Place {
+            root: directory.clone(),
+            target: directory.clone(),
+            mode: "release".to_owned(),
+        };
+        std::fs::create_dir_all(place.out()).unwrap();
+        std::fs::write(
+            place.out().join("zcore.zbi"),
+            Writer::new().finish().unwrap(),
+        )
+        .unwrap();
+        for case in cases(&place).unwrap() {
+            assert!(Regex::new(case.line).is_ok(), "{}", case.name);
+        }
+        std::fs::remove_dir_all(directory).unwrap();
     }
 }
