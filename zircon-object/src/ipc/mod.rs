@@ -2,8 +2,14 @@
 //!
 //! Start with [`channel`], the model of one object, and [`message`], what it carries.
 
+mod byte_ring;
 pub mod channel;
+pub mod fifo;
 pub mod message;
+pub mod socket;
 
+pub use byte_ring::Removed;
 pub use channel::Channel;
+pub use fifo::Fifo;
 pub use message::Message;
+pub use socket::Socket;

@@ -1,0 +1,64 @@
+//! FIFOs.
+
+use crate::copy_buffer::CopyBuffer;
+use crate::Caller;
+use kernel_hal::user::{UserIn, UserOut};
+use zircon_object::ipc::{Fifo, Removed};
+use zircon_object::object::Handle;
+use zircon_object::task::PolicyCondition;
+use zx_abi::limits::FIFO_MAX_BYTES;
+use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
+
+/// `fifo_create`
+pub(crate) fn sys_fifo_create(
+    caller: &Caller<'_>,
+    elem_count: usize,
+    elem_size: usize,
+    options: u32,
+    out0: UserOut<HandleValue>,
+    out1: UserOut<HandleValue>,
+) -> ZxResult {
+    caller.policy(PolicyCondition::NewFifo)?;
+    if options != 0 {
+        return Err(ZxError::OutOfRange);
+    }
+    let (first, second) = Fifo::create(elem_count, elem_size)?;
+    caller.give_two((Handle::new(first)?, Handle::new(second)?), (out0, out1))
+}
+
+/// `fifo_read`
+pub(crate) fn sys_fifo_read(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    elem_size: usize,
+    data: UserOut<u8>,
+    count: usize,
+    actual_count: UserOut<usize>,
+) -> ZxResult {
+    let fifo = caller.get::<Fifo>(handle, Rights::READ)?;
+    let mut buffer = CopyBuffer::new(elem_size.saturating_mul(count).min(FIFO_MAX_BYTES))?;
+    let taken = loop {
+        let seen = fifo.peek(elem_size, count, buffer.bytes())?;
+        caller.write_slice(data, &buffer.bytes()[..seen.bytes])?;
+        if fifo.remove(seen) == Removed::Yes {
+            break seen.bytes / elem_size;
+        }
+    };
+    caller.write_optional(actual_count, &taken)
+}
+
+/// `fifo_write`
+pub(crate) fn sys_fifo_write(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    elem_size: usize,
+    data: UserIn<u8>,
+    count: usize,
+    actual_count: UserOut<usize>,
+) -> ZxResult {
+    let fifo = caller.get::<Fifo>(handle, Rights::WRITE)?;
+    let mut buffer = CopyBuffer::new(fifo.writable(elem_size, count)?)?;
+    caller.read_slice(data, buffer.bytes())?;
+    let written = fifo.write(buffer.bytes())?;
+    caller.write_optional(actual_count, &written)
+}
