@@ -90,28 +90,60 @@ impl Span {
     }
 }
 
-/// Runs from one edge of the reference clock to the first that is `ticks` later.
+/// All three counters at one moment.
+#[derive(Clone, Copy)]
+struct Moment {
+    reference: u64,
+    tsc: u64,
+    lapic: u32,
+}
+
+/// Runs from one moment just behind a tick of the reference clock to one that is about `ticks` later.
 fn measure(reference_hz: u64, ticks: u64, mask: u64, read: impl Fn() -> u64) -> Span {
     lapic::start_countdown();
-    let before = read();
-    let mut first = read();
-    while first == before {
-        first = read();
+    let first = sharpest_of_several(&read);
+    while read().wrapping_sub(first.reference) & mask < ticks {}
+    let last = sharpest_of_several(&read);
+    lapic::stop_countdown();
+    Span {
+        reference: last.reference.wrapping_sub(first.reference) & mask,
+        reference_hz,
+        tsc: last.tsc - first.tsc,
+        lapic: u64::from(first.lapic - last.lapic),
     }
-    let (tsc, lapic) = (read_tsc(), lapic::countdown());
-    loop {
-        let reference = read().wrapping_sub(first) & mask;
-        if reference >= ticks {
-            let (tsc, lapic) = (read_tsc() - tsc, u64::from(lapic - lapic::countdown()));
-            lapic::stop_countdown();
-            return Span {
-                reference,
-                reference_hz,
-                tsc,
-                lapic,
-            };
+}
+
+/// Of the first ticks that are seen, the one that was read in the shortest time: an emulator, a hypervisor or firmware may
+/// steal the CPU between reading one counter and the next.
+fn sharpest_of_several(read: &impl Fn() -> u64) -> Moment {
+    const TICKS: u32 = 8;
+    let mut best = Moment {
+        reference: 0,
+        tsc: 0,
+        lapic: 0,
+    };
+    let mut narrowest = u64::MAX;
+    let mut seen = 0;
+    let mut previous = read();
+    while seen < TICKS {
+        let before = read_tsc();
+        let reference = read();
+        let tsc = read_tsc();
+        let lapic = lapic::countdown();
+        if reference != previous {
+            previous = reference;
+            seen += 1;
+            if tsc - before < narrowest {
+                narrowest = tsc - before;
+                best = Moment {
+                    reference,
+                    tsc,
+                    lapic,
+                };
+            }
         }
     }
+    best
 }
 
 fn read_pm_timer(timer: PmTimer) -> u64 {
@@ -119,33 +151,32 @@ fn read_pm_timer(timer: PmTimer) -> u64 {
     u64::from(unsafe { in32(timer.port) }) & timer.mask
 }
 
-/// Channel 2 of the interval timer counts down once; its output shows at port 0x61.
+/// Channel 2 of the interval timer counts down from the top of its range.
 fn measure_by_pit() -> Span {
     const CONTROL: u16 = 0x61;
-    let reference = PIT_HZ * WINDOW_MS / 1000;
-    let port = |number: u16, value: u8| {
+    const COMMAND: u16 = 0x43;
+    const CHANNEL: u16 = 0x42;
+    const RANGE: u64 = 0xffff;
+    let write = |port: u16, value: u8| {
         // SAFETY: the interval timer and its gate affect no memory.
-        unsafe { out8(number, value) }
+        unsafe { out8(port, value) }
+    };
+    let read = |port: u16| {
+        // SAFETY: the ports are read without other effect.
+        u64::from(unsafe { in8(port) })
     };
     // SAFETY: the control port is read without effect.
     let control = unsafe { in8(CONTROL) } & !0b11;
-    port(CONTROL, control);
-    port(0x43, 0b1011_0000);
-    let [low, high, ..] = reference.to_le_bytes();
-    port(0x42, low);
-    port(0x42, high);
-    lapic::start_countdown();
-    port(CONTROL, control | 1);
-    let (tsc, lapic) = (read_tsc(), lapic::countdown());
-    // SAFETY: as above.
-    while unsafe { in8(CONTROL) } & 0x20 == 0 {}
-    let (tsc, lapic) = (read_tsc() - tsc, u64::from(lapic - lapic::countdown()));
-    lapic::stop_countdown();
-    port(CONTROL, control);
-    Span {
-        reference,
-        reference_hz: PIT_HZ,
-        tsc,
-        lapic,
-    }
+    // Gate open, speaker off; count once from 65535, low byte first.
+    write(CONTROL, control | 1);
+    write(COMMAND, 0b1011_0000);
+    write(CHANNEL, 0xff);
+    write(CHANNEL, 0xff);
+    let span = measure(PIT_HZ, PIT_HZ * WINDOW_MS / 1000, RANGE, || {
+        write(COMMAND, 0b1000_0000);
+        let low = read(CHANNEL);
+        RANGE - (read(CHANNEL) << 8 | low)
+    });
+    write(CONTROL, control);
+    span
 }
