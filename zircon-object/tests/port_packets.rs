@@ -10,27 +10,36 @@ use zircon_object::signal::port::AsyncWait;
 use zircon_object::signal::port_packet::{Edge, Stamp, Style};
 use zircon_object::signal::{Event, Port};
 use zx_abi::packet::PortPacket;
-use zx_abi::{Signals, Status, ZxError};
+use zx_abi::{Signals, Status, ZxError, ZxResult};
+
+fn made<T>(result: ZxResult<T>) -> T {
+    result.unwrap_or_else(|error| panic!("{error:?}"))
+}
 
 fn take(port: &Port) -> Option<PortPacket> {
     match pin!(port.wait()).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(packet) => Some(packet.unwrap()),
+        Poll::Ready(packet) => Some(made(packet)),
         Poll::Pending => None,
     }
 }
 
 fn event() -> (Arc<dyn KernelObject>, Handle) {
-    let event = Event::create().unwrap();
-    (event.clone(), Handle::new(event).unwrap())
+    let event = made(Event::create());
+    (event.clone(), made(Handle::new(event)))
 }
 
 fn port() -> (Arc<Port>, Handle) {
-    let port = Port::create().unwrap();
-    (port.clone(), Handle::new(port).unwrap())
+    let port = made(Port::create());
+    (port.clone(), made(Handle::new(port)))
 }
 
 fn wait(handle: &Handle, key: u64) -> AsyncWait {
-    AsyncWait { key, trigger: Signals::SIGNALED, handle: handle.key(), style: Style::default() }
+    AsyncWait {
+        key,
+        trigger: Signals::SIGNALED,
+        handle: handle.key(),
+        style: Style::default(),
+    }
 }
 
 fn signal(object: &Arc<dyn KernelObject>, set: Signals) {
@@ -44,7 +53,10 @@ fn packets_of_programs_come_out_in_order_and_with_their_content() {
         port.queue(key, Status(-5), [7; 32]).unwrap();
     }
     for key in 0..3 {
-        assert_eq!(take(&port), Some(PortPacket::user(key, Status(-5), [7; 32])));
+        assert_eq!(
+            take(&port),
+            Some(PortPacket::user(key, Status(-5), [7; 32]))
+        );
     }
     assert_eq!(take(&port), None);
 }
@@ -58,8 +70,13 @@ fn only_so_many_packets_of_programs_fit_but_a_wait_still_fires() {
     assert_eq!(port.queue(0, Status::OK, [0; 32]), Err(ZxError::ShouldWait));
     port.wait_async(&event, wait(&handle, 9), 1).unwrap();
     signal(&event, Signals::SIGNALED);
-    let keys: Vec<u64> = std::iter::from_fn(|| take(&port)).map(|packet| packet.key).collect();
-    assert_eq!((keys.len(), keys.last()), (zx_abi::limits::PORT_QUEUE_MAX + 2, Some(&9)));
+    let keys: Vec<u64> = std::iter::from_fn(|| take(&port))
+        .map(|packet| packet.key)
+        .collect();
+    assert_eq!(
+        (keys.len(), keys.last()),
+        (zx_abi::limits::PORT_QUEUE_MAX + 2, Some(&9))
+    );
 }
 
 #[test]
@@ -74,7 +91,10 @@ fn one_change_queues_the_packets_of_its_waits_last_registered_first() {
         let packet = take(&port).unwrap();
         let signal = packet.as_signal().unwrap();
         assert_eq!((packet.key, signal.count, signal.timestamp), (key, 1, 0));
-        assert_eq!((signal.trigger, signal.observed), (Signals::SIGNALED, Signals::SIGNALED | Signals::USER_0));
+        assert_eq!(
+            (signal.trigger, signal.observed),
+            (Signals::SIGNALED, Signals::SIGNALED | Signals::USER_0)
+        );
     }
     assert_eq!(take(&port), None);
 }
@@ -85,11 +105,26 @@ fn a_signal_that_is_there_already_fires_at_once_unless_only_its_rise_counts() {
     signal(&event, Signals::SIGNALED);
     port.wait_async(&event, wait(&handle, 1), 5).unwrap();
     assert_eq!(take(&port).unwrap().as_signal().unwrap().count, 5);
-    let rising = Style { edge: Edge::Rising, stamp: Stamp::None };
-    port.wait_async(&event, AsyncWait { style: rising, ..wait(&handle, 2) }, 1).unwrap();
+    let rising = Style {
+        edge: Edge::Rising,
+        stamp: Stamp::None,
+    };
+    port.wait_async(
+        &event,
+        AsyncWait {
+            style: rising,
+            ..wait(&handle, 2)
+        },
+        1,
+    )
+    .unwrap();
     signal(&event, Signals::USER_0);
     assert_eq!(take(&port), None);
-    event.base().signals().change(Signals::SIGNALED, Signals::empty()).wake();
+    event
+        .base()
+        .signals()
+        .change(Signals::SIGNALED, Signals::empty())
+        .wake();
     signal(&event, Signals::SIGNALED);
     assert_eq!(take(&port).unwrap().key, 2);
 }
@@ -102,9 +137,15 @@ fn cancel_takes_back_waits_and_queued_packets_of_that_handle_and_key_only() {
     port.wait_async(&event, wait(&handle, 1), 1).unwrap();
     port.wait_async(&event, wait(&other, 1), 1).unwrap();
     port.wait_async(&event, wait(&handle, 2), 1).unwrap();
-    assert_eq!(port.cancel(&*event, handle.key(), 3), Err(ZxError::NotFound));
+    assert_eq!(
+        port.cancel(&*event, handle.key(), 3),
+        Err(ZxError::NotFound)
+    );
     assert_eq!(port.cancel(&*event, handle.key(), 1), Ok(()));
-    assert_eq!(port.cancel(&*event, handle.key(), 1), Err(ZxError::NotFound));
+    assert_eq!(
+        port.cancel(&*event, handle.key(), 1),
+        Err(ZxError::NotFound)
+    );
     signal(&event, Signals::SIGNALED);
     assert_eq!(port.cancel(&*event, handle.key(), 2), Ok(()));
     assert_eq!(take(&port).unwrap().key, 1);
@@ -114,10 +155,17 @@ fn cancel_takes_back_waits_and_queued_packets_of_that_handle_and_key_only() {
 #[test]
 fn closing_the_source_drops_its_waits_and_keeps_packets_that_are_queued() {
     let ((port, _ph), (event, handle)) = (port(), event());
-    let (kept, _keep) = (event.clone(), handle.duplicate(zx_abi::Rights::SAME_RIGHTS).unwrap());
+    let (kept, _keep) = (
+        event.clone(),
+        handle.duplicate(zx_abi::Rights::SAME_RIGHTS).unwrap(),
+    );
     port.wait_async(&event, wait(&handle, 1), 1).unwrap();
     signal(&event, Signals::SIGNALED);
-    event.base().signals().change(Signals::SIGNALED, Signals::empty()).wake();
+    event
+        .base()
+        .signals()
+        .change(Signals::SIGNALED, Signals::empty())
+        .wake();
     port.wait_async(&event, wait(&handle, 2), 1).unwrap();
     drop(handle);
     signal(&kept, Signals::SIGNALED);
@@ -129,10 +177,18 @@ fn closing_the_source_drops_its_waits_and_keeps_packets_that_are_queued() {
 fn a_handle_in_an_unread_message_still_fires_and_stops_when_the_message_is_read() {
     let ((port, _ph), (event, handle)) = (port(), event());
     let (a, b) = Channel::create().unwrap();
-    let (_a, _b) = (Handle::new(a.clone()).unwrap(), Handle::new(b.clone()).unwrap());
+    let (_a, _b) = (
+        Handle::new(a.clone()).unwrap(),
+        Handle::new(b.clone()).unwrap(),
+    );
     port.wait_async(&event, wait(&handle, 1), 1).unwrap();
-    let _ = a.write(Message::new(Vec::new(), vec![handle]).unwrap()).unwrap();
-    let zircon_object::ipc::channel::Read::Message(message) = b.read(0, 1, zircon_object::ipc::channel::Unfit::Keep).unwrap() else {
+    let _ = a
+        .write(Message::new(Vec::new(), vec![handle]).unwrap())
+        .unwrap();
+    let zircon_object::ipc::channel::Read::Message(message) = b
+        .read(0, 1, zircon_object::ipc::channel::Unfit::Keep)
+        .unwrap()
+    else {
         panic!("the message fits");
     };
     let (_, handles) = message.open();
@@ -149,7 +205,10 @@ fn a_port_that_closes_leaves_no_observer_behind() {
     drop(port_handle);
     assert_eq!(Arc::strong_count(&port), 1);
     signal(&event, Signals::SIGNALED);
-    assert_eq!((take(&port), port.queue(1, Status::OK, [0; 32])), (None, Err(ZxError::BadHandle)));
+    assert_eq!(
+        (take(&port), port.queue(1, Status::OK, [0; 32])),
+        (None, Err(ZxError::BadHandle))
+    );
 }
 
 #[test]

@@ -28,8 +28,8 @@ impl Bench {
 }
 
 fn timer(mode: SlackMode) -> (Arc<Timer>, Handle) {
-    let timer = Timer::create(mode).unwrap();
-    (timer.clone(), Handle::new(timer).unwrap())
+    let made = Timer::create(mode).and_then(|timer| Ok((timer.clone(), Handle::new(timer)?)));
+    made.unwrap_or_else(|error| panic!("no timer: {error:?}"))
 }
 
 fn fired(timer: &Timer) -> bool {

@@ -13,7 +13,9 @@ use zircon_object::object::Handle;
 use zircon_object::task::{retcode, BlockedOn, Interrupted, PolicyCondition};
 use zx_abi::channel::ChannelReadOptions;
 use zx_abi::limits::CHANNEL_MAX_HANDLES;
-use zx_abi::{ChannelCallArgs, HandleDisposition, HandleInfo, HandleValue, Rights, ZxError, ZxResult};
+use zx_abi::{
+    ChannelCallArgs, HandleDisposition, HandleInfo, HandleValue, Rights, ZxError, ZxResult,
+};
 
 /// `channel_create`
 pub(crate) fn sys_channel_create(
@@ -31,6 +33,7 @@ pub(crate) fn sys_channel_create(
 }
 
 /// `channel_read`
+#[expect(clippy::too_many_arguments, reason = "the call has that many")]
 pub(crate) fn sys_channel_read(
     caller: &Caller<'_>,
     handle: HandleValue,
@@ -42,11 +45,21 @@ pub(crate) fn sys_channel_read(
     actual_bytes: UserOut<u32>,
     actual_handles: UserOut<u32>,
 ) -> ZxResult {
-    let received = receive(caller, handle, options, bytes, (num_bytes, num_handles), (actual_bytes, actual_handles))?;
-    accept(caller, received, |values, _| caller.write_slice(handles, values))
+    let received = receive(
+        caller,
+        handle,
+        options,
+        bytes,
+        (num_bytes, num_handles),
+        (actual_bytes, actual_handles),
+    )?;
+    accept(caller, received, |values, _| {
+        caller.write_slice(handles, values)
+    })
 }
 
 /// `channel_read_etc`
+#[expect(clippy::too_many_arguments, reason = "the call has that many")]
 pub(crate) fn sys_channel_read_etc(
     caller: &Caller<'_>,
     handle: HandleValue,
@@ -58,8 +71,17 @@ pub(crate) fn sys_channel_read_etc(
     actual_bytes: UserOut<u32>,
     actual_handles: UserOut<u32>,
 ) -> ZxResult {
-    let received = receive(caller, handle, options, bytes, (num_bytes, num_handles), (actual_bytes, actual_handles))?;
-    accept(caller, received, |_, infos| caller.write_slice(handles, infos))
+    let received = receive(
+        caller,
+        handle,
+        options,
+        bytes,
+        (num_bytes, num_handles),
+        (actual_bytes, actual_handles),
+    )?;
+    accept(caller, received, |_, infos| {
+        caller.write_slice(handles, infos)
+    })
 }
 
 /// Takes the oldest message and copies its sizes and bytes out; what is left are its handles.
@@ -73,7 +95,11 @@ fn receive(
 ) -> ZxResult<Vec<Handle>> {
     let channel = caller.get::<Channel>(handle, Rights::READ)?;
     let options = ChannelReadOptions::from_bits(options).ok_or(ZxError::NotSupported)?;
-    let unfit = if options.contains(ChannelReadOptions::MAY_DISCARD) { Unfit::Discard } else { Unfit::Keep };
+    let unfit = if options.contains(ChannelReadOptions::MAY_DISCARD) {
+        Unfit::Discard
+    } else {
+        Unfit::Keep
+    };
     match channel.read(room.0 as usize, room.1 as usize, unfit)? {
         Read::Message(message) => {
             let (content, handles) = message.open();
@@ -113,7 +139,12 @@ fn accept(
         for ((value, info), handle) in values.iter_mut().zip(&mut infos).zip(received) {
             let (kind, rights) = (handle.object().object_type().raw(), handle.rights());
             *value = table.add(handle)?;
-            *info = HandleInfo { handle: *value, kind, rights, unused: 0 };
+            *info = HandleInfo {
+                handle: *value,
+                kind,
+                rights,
+                unused: 0,
+            };
         }
     }
     let copied = copy_out(&values[..count], &infos[..count]);
@@ -136,7 +167,12 @@ pub(crate) fn sys_channel_write(
     handles: UserIn<HandleValue>,
     num_handles: u32,
 ) -> ZxResult {
-    let outgoing = Outgoing { bytes, num_bytes, handles, num_handles };
+    let outgoing = Outgoing {
+        bytes,
+        num_bytes,
+        handles,
+        num_handles,
+    };
     match writable_end(caller, handle, options) {
         Ok(channel) => send(caller, &channel, outgoing.take(caller, &channel)?),
         Err(error) => Err(outgoing.consume(caller, error)),
@@ -153,7 +189,12 @@ pub(crate) fn sys_channel_write_etc(
     handles: UserInOut<HandleDisposition>,
     num_handles: u32,
 ) -> ZxResult {
-    let outgoing = Dispositions { bytes, num_bytes, handles, num_handles };
+    let outgoing = Dispositions {
+        bytes,
+        num_bytes,
+        handles,
+        num_handles,
+    };
     match writable_end(caller, handle, options) {
         Ok(channel) => send(caller, &channel, outgoing.take(caller, &channel)?),
         Err(error) => Err(outgoing.consume(caller, error)),
@@ -194,7 +235,14 @@ pub(crate) async fn sys_channel_call_noretry(
 ) -> ZxResult {
     let args = caller.read(args)?;
     let call = start_call(caller, handle, options, &args)?;
-    await_answer(caller, call, deadline, &args, (actual_bytes, actual_handles)).await
+    await_answer(
+        caller,
+        call,
+        deadline,
+        &args,
+        (actual_bytes, actual_handles),
+    )
+    .await
 }
 
 /// `channel_call_finish`: goes on with the call that a suspension interrupted.
@@ -206,11 +254,27 @@ pub(crate) async fn sys_channel_call_finish(
     actual_handles: UserOut<u32>,
 ) -> ZxResult {
     let args = caller.read(args)?;
-    let call = caller.interrupted_call().lock().take().ok_or(ZxError::BadState)?;
-    await_answer(caller, call, deadline, &args, (actual_bytes, actual_handles)).await
+    let call = caller
+        .interrupted_call()
+        .lock()
+        .take()
+        .ok_or(ZxError::BadState)?;
+    await_answer(
+        caller,
+        call,
+        deadline,
+        &args,
+        (actual_bytes, actual_handles),
+    )
+    .await
 }
 
-fn start_call(caller: &Caller<'_>, handle: HandleValue, options: u32, args: &ChannelCallArgs) -> ZxResult<PendingCall> {
+fn start_call(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    options: u32,
+    args: &ChannelCallArgs,
+) -> ZxResult<PendingCall> {
     let outgoing = Outgoing {
         bytes: UserIn::new(args.wr_bytes),
         num_bytes: args.wr_num_bytes,
@@ -241,7 +305,11 @@ async fn await_answer(
     args: &ChannelCallArgs,
     actual: (UserOut<u32>, UserOut<u32>),
 ) -> ZxResult {
-    let answer = match caller.thread().block(BlockedOn::Channel, caller.deadline(deadline), &mut call).await {
+    let answer = match caller
+        .thread()
+        .block(BlockedOn::Channel, caller.deadline(deadline), &mut call)
+        .await
+    {
         Ok(answer) => answer?,
         Err(interrupted) => {
             if interrupted == Interrupted::Suspended {
@@ -250,7 +318,8 @@ async fn await_answer(
             return Err(interrupted.into());
         }
     };
-    let too_large = answer.bytes().len() > args.rd_num_bytes as usize || answer.handles().len() > args.rd_num_handles as usize;
+    let too_large = answer.bytes().len() > args.rd_num_bytes as usize
+        || answer.handles().len() > args.rd_num_handles as usize;
     if too_large {
         return Err(ZxError::BufferTooSmall);
     }
@@ -258,5 +327,7 @@ async fn await_answer(
     caller.write(actual.0, &narrow(content.len()))?;
     caller.write(actual.1, &narrow(handles.len()))?;
     caller.write_slice(UserOut::new(args.rd_bytes), &content)?;
-    accept(caller, handles, |values, _| caller.write_slice(UserOut::new(args.rd_handles), values))
+    accept(caller, handles, |values, _| {
+        caller.write_slice(UserOut::new(args.rd_handles), values)
+    })
 }

@@ -6,8 +6,8 @@ use zircon_object::object::Handle;
 use zircon_object::signal::clock::{self, Update};
 use zircon_object::signal::Clock;
 use zx_abi::clock::{
-    clock_args_version, ClockCreateArgsV1, ClockDetailsV1, ClockId, ClockOptions, ClockUpdateArgsV1, ClockUpdateOptions,
-    CLOCK_ARGS_VERSION_MASK,
+    clock_args_version, ClockCreateArgsV1, ClockDetailsV1, ClockId, ClockOptions,
+    ClockUpdateArgsV1, ClockUpdateOptions, CLOCK_ARGS_VERSION_MASK,
 };
 use zx_abi::device::ResourceKind;
 use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
@@ -23,7 +23,12 @@ pub(crate) fn sys_clock_get(caller: &Caller<'_>, clock_id: u32, out: UserOut<i64
 }
 
 /// `clock_adjust`
-pub(crate) fn sys_clock_adjust(caller: &Caller<'_>, handle: HandleValue, clock_id: u32, offset: i64) -> ZxResult {
+pub(crate) fn sys_clock_adjust(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    clock_id: u32,
+    offset: i64,
+) -> ZxResult {
     caller.check_resource(handle, ResourceKind::Root)?;
     match ClockId::from_raw(clock_id) {
         Some(ClockId::Utc) => {
@@ -36,7 +41,12 @@ pub(crate) fn sys_clock_adjust(caller: &Caller<'_>, handle: HandleValue, clock_i
 }
 
 /// `clock_create`
-pub(crate) fn sys_clock_create(caller: &Caller<'_>, options: u64, args: UserIn<u8>, out: UserOut<HandleValue>) -> ZxResult {
+pub(crate) fn sys_clock_create(
+    caller: &Caller<'_>,
+    options: u64,
+    args: UserIn<u8>,
+    out: UserOut<HandleValue>,
+) -> ZxResult {
     let version = options & CLOCK_ARGS_VERSION_MASK;
     let args = if version == clock_args_version(0) && args.is_null() {
         ClockCreateArgsV1::default()
@@ -45,39 +55,67 @@ pub(crate) fn sys_clock_create(caller: &Caller<'_>, options: u64, args: UserIn<u
     } else {
         return Err(ZxError::InvalidArgs);
     };
-    let options = ClockOptions::from_bits(options & !CLOCK_ARGS_VERSION_MASK).ok_or(ZxError::InvalidArgs)?;
-    caller.give(Handle::new(Clock::create(options, args.backstop_time)?)?, out)
+    let options =
+        ClockOptions::from_bits(options & !CLOCK_ARGS_VERSION_MASK).ok_or(ZxError::InvalidArgs)?;
+    caller.give(
+        Handle::new(Clock::create(options, args.backstop_time)?)?,
+        out,
+    )
 }
 
 /// `clock_read`
-pub(crate) fn sys_clock_read(caller: &Caller<'_>, handle: HandleValue, now: UserOut<i64>) -> ZxResult {
+pub(crate) fn sys_clock_read(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    now: UserOut<i64>,
+) -> ZxResult {
     let clock = caller.get::<Clock>(handle, Rights::READ)?;
     caller.write(now, &clock.read())
 }
 
 /// `clock_get_details`
-pub(crate) fn sys_clock_get_details(caller: &Caller<'_>, handle: HandleValue, options: u64, details: UserOut<u8>) -> ZxResult {
+pub(crate) fn sys_clock_get_details(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    options: u64,
+    details: UserOut<u8>,
+) -> ZxResult {
     if options != clock_args_version(1) || details.is_null() {
         return Err(ZxError::InvalidArgs);
     }
     let clock = caller.get::<Clock>(handle, Rights::READ)?;
-    caller.write(UserOut::<ClockDetailsV1>::new(details.addr()), &clock.details())
+    caller.write(
+        UserOut::<ClockDetailsV1>::new(details.addr()),
+        &clock.details(),
+    )
 }
 
 /// `clock_update`
-pub(crate) fn sys_clock_update(caller: &Caller<'_>, handle: HandleValue, options: u64, args: UserIn<u8>) -> ZxResult {
+pub(crate) fn sys_clock_update(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    options: u64,
+    args: UserIn<u8>,
+) -> ZxResult {
     if options & CLOCK_ARGS_VERSION_MASK != clock_args_version(1) || args.is_null() {
         return Err(ZxError::InvalidArgs);
     }
     let args = caller.read(UserIn::<ClockUpdateArgsV1>::new(args.addr()))?;
-    let options = ClockUpdateOptions::from_bits(options & !CLOCK_ARGS_VERSION_MASK).ok_or(ZxError::InvalidArgs)?;
+    let options = ClockUpdateOptions::from_bits(options & !CLOCK_ARGS_VERSION_MASK)
+        .ok_or(ZxError::InvalidArgs)?;
     if options.is_empty() {
         return Err(ZxError::InvalidArgs);
     }
     let update = Update {
-        value: options.contains(ClockUpdateOptions::VALUE_VALID).then_some(args.value),
-        rate_adjust: options.contains(ClockUpdateOptions::RATE_ADJUST_VALID).then_some(args.rate_adjust),
-        error_bound: options.contains(ClockUpdateOptions::ERROR_BOUND_VALID).then_some(args.error_bound),
+        value: options
+            .contains(ClockUpdateOptions::VALUE_VALID)
+            .then_some(args.value),
+        rate_adjust: options
+            .contains(ClockUpdateOptions::RATE_ADJUST_VALID)
+            .then_some(args.rate_adjust),
+        error_bound: options
+            .contains(ClockUpdateOptions::ERROR_BOUND_VALID)
+            .then_some(args.error_bound),
     };
     update.check_rate()?;
     caller.get::<Clock>(handle, Rights::WRITE)?.update(update)

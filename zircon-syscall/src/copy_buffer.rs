@@ -21,10 +21,16 @@ impl CopyBuffer {
     pub(crate) fn new(len: usize) -> ZxResult<Self> {
         let mut large = Vec::new();
         if len > SMALL {
-            large.try_reserve_exact(len).map_err(|_| ZxError::NoMemory)?;
+            large
+                .try_reserve_exact(len)
+                .map_err(|_| ZxError::NoMemory)?;
             large.resize(len, 0);
         }
-        Ok(Self { small: [0; SMALL], large, len })
+        Ok(Self {
+            small: [0; SMALL],
+            large,
+            len,
+        })
     }
 
     /// Its bytes.

@@ -30,7 +30,10 @@ pub(crate) fn sys_debuglog_create(
     } else {
         (Reading::No, DebugLog::DEFAULT_RIGHTS)
     };
-    caller.give(Handle::with_rights(DebugLog::create(reading)?, rights)?, out)
+    caller.give(
+        Handle::with_rights(DebugLog::create(reading)?, rights)?,
+        out,
+    )
 }
 
 /// `debuglog_write`
@@ -49,7 +52,10 @@ pub(crate) fn sys_debuglog_write(
     let log = caller.get::<DebugLog>(handle, Rights::WRITE)?;
     let mut text = [0; DEBUGLOG_DATA_MAX];
     caller.read_slice(buffer, &mut text[..size])?;
-    let writer = Writer { process: caller.process().base().koid(), thread: caller.thread().base().koid() };
+    let writer = Writer {
+        process: caller.process().base().koid(),
+        thread: caller.thread().base().koid(),
+    };
     log.write(flags, &text[..size], writer);
     Ok(())
 }
@@ -86,7 +92,11 @@ fn read_record(
 }
 
 /// `debug_write`: raw to the console; longer text is cut.
-pub(crate) fn sys_debug_write(caller: &Caller<'_>, buffer: UserIn<u8>, buffer_size: usize) -> ZxResult {
+pub(crate) fn sys_debug_write(
+    caller: &Caller<'_>,
+    buffer: UserIn<u8>,
+    buffer_size: usize,
+) -> ZxResult {
     let mut text = [0; DEBUG_WRITE_MAX];
     let size = buffer_size.min(text.len());
     caller.read_slice(buffer, &mut text[..size])?;
@@ -113,7 +123,11 @@ pub(crate) async fn sys_debug_read(
             kernel_hal::console::wake_on_input(cx.waker());
             Poll::Pending
         });
-        let byte = match caller.thread().block(BlockedOn::Other, Deadline::NEVER, typed).await {
+        let byte = match caller
+            .thread()
+            .block(BlockedOn::Other, Deadline::NEVER, typed)
+            .await
+        {
             Ok(byte) => byte,
             // What was taken from the console must not be lost: the program gets a short count.
             Err(_) if index > 0 => return caller.write(actual, &index),

@@ -8,7 +8,11 @@ use zircon_object::task::PolicyCondition;
 use zx_abi::{HandleValue, ZxError, ZxResult};
 
 /// `event_create`
-pub(crate) fn sys_event_create(caller: &Caller<'_>, options: u32, out: UserOut<HandleValue>) -> ZxResult {
+pub(crate) fn sys_event_create(
+    caller: &Caller<'_>,
+    options: u32,
+    out: UserOut<HandleValue>,
+) -> ZxResult {
     if options != 0 {
         return Err(ZxError::InvalidArgs);
     }

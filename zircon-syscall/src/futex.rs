@@ -18,18 +18,28 @@ pub(crate) async fn sys_futex_wait(
     deadline: i64,
 ) -> ZxResult {
     let address = address_of(value_ptr)?;
-    let wait = caller.process().futexes().enqueue(address, caller.thread())?;
+    let wait = caller
+        .process()
+        .futexes()
+        .enqueue(address, caller.thread())?;
     // Only now: who stores another value and wakes finds this thread in the queue, or has stored before this read.
     if caller.read(value_ptr)? != current_value {
         return Err(ZxError::BadState);
     }
     let owner = owner(caller, new_futex_owner)?;
-    if owner.as_ref().is_some_and(|owner| core::ptr::eq(owner.as_ptr(), Arc::as_ptr(caller.thread()))) {
+    if owner
+        .as_ref()
+        .is_some_and(|owner| core::ptr::eq(owner.as_ptr(), Arc::as_ptr(caller.thread())))
+    {
         return Err(ZxError::InvalidArgs);
     }
     wait.begin(owner)?;
     let mut wait = wait;
-    match caller.thread().block(BlockedOn::Futex, caller.deadline(deadline), &mut wait).await {
+    match caller
+        .thread()
+        .block(BlockedOn::Futex, caller.deadline(deadline), &mut wait)
+        .await
+    {
         Ok(()) => Ok(()),
         Err(interrupted) => match wait.leave() {
             Ended::Woken => Ok(()),
@@ -39,9 +49,16 @@ pub(crate) async fn sys_futex_wait(
 }
 
 /// `futex_wake`
-pub(crate) fn sys_futex_wake(caller: &Caller<'_>, value_ptr: UserIn<i32>, wake_count: u32) -> ZxResult {
+pub(crate) fn sys_futex_wake(
+    caller: &Caller<'_>,
+    value_ptr: UserIn<i32>,
+    wake_count: u32,
+) -> ZxResult {
     let address = address_of(value_ptr)?;
-    caller.process().futexes().wake(address, wake_count as usize, NewOwner::Nobody);
+    caller
+        .process()
+        .futexes()
+        .wake(address, wake_count as usize, NewOwner::Nobody);
     Ok(())
 }
 
@@ -63,7 +80,15 @@ pub(crate) fn sys_futex_requeue(
     new_requeue_owner: HandleValue,
 ) -> ZxResult {
     let counts = (wake_count as usize, requeue_count as usize);
-    requeue(caller, value_ptr, current_value, requeue_ptr, counts, new_requeue_owner, NewOwner::Nobody)
+    requeue(
+        caller,
+        value_ptr,
+        current_value,
+        requeue_ptr,
+        counts,
+        new_requeue_owner,
+        NewOwner::Nobody,
+    )
 }
 
 /// `futex_requeue_single_owner`
@@ -76,7 +101,15 @@ pub(crate) fn sys_futex_requeue_single_owner(
     new_requeue_owner: HandleValue,
 ) -> ZxResult {
     let counts = (1, requeue_count as usize);
-    requeue(caller, value_ptr, current_value, requeue_ptr, counts, new_requeue_owner, NewOwner::Woken)
+    requeue(
+        caller,
+        value_ptr,
+        current_value,
+        requeue_ptr,
+        counts,
+        new_requeue_owner,
+        NewOwner::Woken,
+    )
 }
 
 fn requeue(
@@ -98,19 +131,31 @@ fn requeue(
         return Err(ZxError::BadState);
     }
     let to_owner = owner(caller, new_requeue_owner)?;
-    let from = Requeue { address: from, wake_count: counts.0, move_count: counts.1, owner: owner_after };
+    let from = Requeue {
+        address: from,
+        wake_count: counts.0,
+        move_count: counts.1,
+        owner: owner_after,
+    };
     futexes.requeue(from, to, to_owner, epoch)
 }
 
 /// `futex_get_owner`
-pub(crate) fn sys_futex_get_owner(caller: &Caller<'_>, value_ptr: UserIn<i32>, koid: UserOut<u64>) -> ZxResult {
+pub(crate) fn sys_futex_get_owner(
+    caller: &Caller<'_>,
+    value_ptr: UserIn<i32>,
+    koid: UserOut<u64>,
+) -> ZxResult {
     let address = address_of(value_ptr)?;
     caller.write(koid, &caller.process().futexes().owner(address).0)
 }
 
 fn address_of(futex: UserIn<i32>) -> ZxResult<usize> {
     let address = futex.addr();
-    if address != 0 && address.is_multiple_of(align_of::<i32>()) && is_user_range(address, size_of::<i32>()) {
+    if address != 0
+        && address.is_multiple_of(align_of::<i32>())
+        && is_user_range(address, size_of::<i32>())
+    {
         Ok(address)
     } else {
         Err(ZxError::InvalidArgs)

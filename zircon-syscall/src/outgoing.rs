@@ -114,7 +114,9 @@ impl Dispositions {
         if !sizes_are_legal(self.num_bytes, self.num_handles) {
             return Err(self.consume(caller, ZxError::OutOfRange));
         }
-        let bytes = caller.read_vec(self.bytes, self.num_bytes as usize).map_err(|error| self.consume(caller, error))?;
+        let bytes = caller
+            .read_vec(self.bytes, self.num_bytes as usize)
+            .map_err(|error| self.consume(caller, error))?;
         let mut entries = caller.read_vec(self.handles.input(), self.num_handles as usize)?;
         let mut taken = Vec::new();
         if taken.try_reserve_exact(entries.len()).is_err() {
@@ -145,7 +147,9 @@ impl Dispositions {
     #[cold]
     pub(crate) fn consume(self, caller: &Caller<'_>, error: ZxError) -> ZxError {
         for index in 0..(self.num_handles as usize).min(HANDLE_MAX) {
-            let Ok(entry) = caller.read(self.handles.input().element(index)) else { break };
+            let Ok(entry) = caller.read(self.handles.input().element(index)) else {
+                break;
+            };
             if entry.operation != HandleOp::Duplicate.raw() {
                 let handle = caller.process().handles().remove(entry.handle);
                 drop(handle);
@@ -157,7 +161,12 @@ impl Dispositions {
 
 /// Adds to `taken` what an entry sends; also what it moves without being allowed to, so that it is closed. Nothing is
 /// dropped here, because the table is locked.
-fn take_entry(table: &mut HandleTable, entry: HandleDisposition, channel: &Channel, taken: &mut Vec<Handle>) -> ZxResult {
+fn take_entry(
+    table: &mut HandleTable,
+    entry: HandleDisposition,
+    channel: &Channel,
+    taken: &mut Vec<Handle>,
+) -> ZxResult {
     let operation = HandleOp::from_raw(entry.operation);
     if operation == Some(HandleOp::Duplicate) {
         let source = table.find(entry.handle)?;
@@ -171,7 +180,9 @@ fn take_entry(table: &mut HandleTable, entry: HandleDisposition, channel: &Chann
     let mut handle = table.remove(entry.handle)?;
     let mut sendable = may_travel(&handle, channel).and_then(|()| is_of_type(&handle, entry.kind));
     if sendable.is_ok() {
-        sendable = operation.ok_or(ZxError::InvalidArgs).and_then(|_| handle.reduce(entry.rights));
+        sendable = operation
+            .ok_or(ZxError::InvalidArgs)
+            .and_then(|_| handle.reduce(entry.rights));
     }
     taken.push(handle);
     sendable

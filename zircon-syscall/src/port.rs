@@ -14,14 +14,22 @@ use zx_abi::wait::WaitAsyncOptions;
 use zx_abi::{HandleValue, ObjectType, PortPacket, Rights, Signals, Status, ZxError, ZxResult};
 
 /// `port_create`
-pub(crate) fn sys_port_create(caller: &Caller<'_>, options: u32, out: UserOut<HandleValue>) -> ZxResult {
+pub(crate) fn sys_port_create(
+    caller: &Caller<'_>,
+    options: u32,
+    out: UserOut<HandleValue>,
+) -> ZxResult {
     caller.policy(PolicyCondition::NewPort)?;
     PortOptions::from_bits(options).ok_or(ZxError::InvalidArgs)?;
     caller.give(Handle::new(Port::create()?)?, out)
 }
 
 /// `port_queue`
-pub(crate) fn sys_port_queue(caller: &Caller<'_>, handle: HandleValue, packet: UserIn<PortPacket>) -> ZxResult {
+pub(crate) fn sys_port_queue(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    packet: UserIn<PortPacket>,
+) -> ZxResult {
     let port = caller.get::<Port>(handle, Rights::WRITE)?;
     let packet = caller.read(packet)?;
     port.queue(packet.key, Status(packet.status), packet.payload)
@@ -35,12 +43,20 @@ pub(crate) async fn sys_port_wait(
     packet: UserOut<PortPacket>,
 ) -> ZxResult {
     let port = caller.get::<Port>(handle, Rights::READ)?;
-    let taken = caller.thread().block(BlockedOn::Port, caller.deadline(deadline), port.wait()).await??;
+    let taken = caller
+        .thread()
+        .block(BlockedOn::Port, caller.deadline(deadline), port.wait())
+        .await??;
     caller.write(packet, &taken)
 }
 
 /// `port_cancel`
-pub(crate) fn sys_port_cancel(caller: &Caller<'_>, handle: HandleValue, source: HandleValue, key: u64) -> ZxResult {
+pub(crate) fn sys_port_cancel(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    source: HandleValue,
+    key: u64,
+) -> ZxResult {
     let port = caller.get::<Port>(handle, Rights::WRITE)?;
     let (object, through) = caller.get_any(source, Rights::WAIT)?;
     port.cancel(&*object, through, key)
@@ -56,11 +72,27 @@ pub(crate) fn sys_object_wait_async(
     options: u32,
 ) -> ZxResult {
     let options = WaitAsyncOptions::from_bits(options).ok_or(ZxError::InvalidArgs)?;
-    let stamp = if options.contains(WaitAsyncOptions::TIMESTAMP) { Stamp::Time } else { Stamp::None };
+    let stamp = if options.contains(WaitAsyncOptions::TIMESTAMP) {
+        Stamp::Time
+    } else {
+        Stamp::None
+    };
     let port = caller.get::<Port>(port, Rights::WRITE)?;
     let (object, through) = caller.get_any(handle, Rights::WAIT)?;
-    let style = Style { edge: Edge::Level, stamp };
-    port.wait_async(&object, AsyncWait { key, trigger: signals, handle: through, style }, pending_count(&object, signals))
+    let style = Style {
+        edge: Edge::Level,
+        stamp,
+    };
+    port.wait_async(
+        &object,
+        AsyncWait {
+            key,
+            trigger: signals,
+            handle: through,
+            style,
+        },
+        pending_count(&object, signals),
+    )
 }
 
 /// What a packet says how often its signal stands: messages that wait on a channel, once for everything else.

@@ -23,6 +23,7 @@ impl Caller<'_> {
 }
 
 /// `resource_create`
+#[expect(clippy::too_many_arguments, reason = "the call has that many")]
 pub(crate) fn sys_resource_create(
     caller: &Caller<'_>,
     parent_rsrc: HandleValue,
@@ -40,9 +41,16 @@ pub(crate) fn sys_resource_create(
         EXCLUSIVE => Sharing::Exclusive,
         _ => return Err(ZxError::InvalidArgs),
     };
-    let extent = Extent { base, size: size as u64 };
+    let extent = Extent {
+        base,
+        size: size as u64,
+    };
     parent.check_child(kind, sharing, extent)?;
-    let (name, len) = if name_size == 0 { ([0; 31], 0) } else { caller.read_name(name, name_size)? };
+    let (name, len) = if name_size == 0 {
+        ([0; 31], 0)
+    } else {
+        caller.read_name(name, name_size)?
+    };
     let resource = Resource::create(kind, sharing, extent, &name[..len])?;
     caller.give(Handle::new(resource)?, resource_out)
 }

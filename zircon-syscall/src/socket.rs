@@ -45,7 +45,11 @@ pub(crate) fn sys_socket_write(
     }
     let socket = caller.get::<Socket>(handle, Rights::WRITE)?;
     let total = socket.writable(buffer_size)?;
-    let step = if socket.kind() == Kind::Stream { total.min(STEP) } else { total };
+    let step = if socket.kind() == Kind::Stream {
+        total.min(STEP)
+    } else {
+        total
+    };
     let mut copy = CopyBuffer::new(step)?;
     let mut written = 0;
     while written < total {
@@ -86,7 +90,14 @@ pub(crate) fn sys_socket_read(
     u32::try_from(buffer_size).map_err(|_| ZxError::InvalidArgs)?;
     let read = match socket.kind() {
         Kind::Stream => read_stream(caller, &socket, buffer, buffer_size, after)?,
-        Kind::Datagram => read_part(caller, &socket, buffer, buffer_size.min(Socket::CAPACITY), 0, after)?,
+        Kind::Datagram => read_part(
+            caller,
+            &socket,
+            buffer,
+            buffer_size.min(Socket::CAPACITY),
+            0,
+            after,
+        )?,
     };
     caller.write_optional(actual, &read)
 }
@@ -98,7 +109,13 @@ enum After {
     Keep,
 }
 
-fn read_stream(caller: &Caller<'_>, socket: &Socket, buffer: UserOut<u8>, size: usize, after: After) -> ZxResult<usize> {
+fn read_stream(
+    caller: &Caller<'_>,
+    socket: &Socket,
+    buffer: UserOut<u8>,
+    size: usize,
+    after: After,
+) -> ZxResult<usize> {
     let mut read = 0;
     loop {
         let wanted = (size - read).min(STEP);
@@ -116,7 +133,14 @@ fn read_stream(caller: &Caller<'_>, socket: &Socket, buffer: UserOut<u8>, size: 
 }
 
 /// Copies one part out, and removes it; with no room nothing is removed.
-fn read_part(caller: &Caller<'_>, socket: &Socket, to: UserOut<u8>, room: usize, offset: usize, after: After) -> ZxResult<usize> {
+fn read_part(
+    caller: &Caller<'_>,
+    socket: &Socket,
+    to: UserOut<u8>,
+    room: usize,
+    offset: usize,
+    after: After,
+) -> ZxResult<usize> {
     let mut copy = CopyBuffer::new(room.min(socket.fill().available))?;
     loop {
         let seen = socket.peek(offset, copy.bytes())?;
@@ -128,7 +152,11 @@ fn read_part(caller: &Caller<'_>, socket: &Socket, to: UserOut<u8>, room: usize,
 }
 
 /// `socket_shutdown`
-pub(crate) fn sys_socket_shutdown(caller: &Caller<'_>, handle: HandleValue, options: u32) -> ZxResult {
+pub(crate) fn sys_socket_shutdown(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    options: u32,
+) -> ZxResult {
     let options = SocketShutdown::from_bits(options).ok_or(ZxError::InvalidArgs)?;
     let socket = caller.get::<Socket>(handle, Rights::WRITE)?;
     socket.shutdown(Shutdown {

@@ -10,13 +10,25 @@ use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
 
 /// `system_get_event`
 // PARTIAL: the memory level is always normal
-pub(crate) fn sys_system_get_event(caller: &Caller<'_>, root_job: HandleValue, kind: u32, event: UserOut<HandleValue>) -> ZxResult {
+pub(crate) fn sys_system_get_event(
+    caller: &Caller<'_>,
+    root_job: HandleValue,
+    kind: u32,
+    event: UserOut<HandleValue>,
+) -> ZxResult {
     let level = SystemEvent::from_raw(kind);
-    let right = if level == Some(SystemEvent::OutOfMemory) { Rights::MANAGE_PROCESS } else { Rights::empty() };
+    let right = if level == Some(SystemEvent::OutOfMemory) {
+        Rights::MANAGE_PROCESS
+    } else {
+        Rights::empty()
+    };
     let job = caller.get::<Job>(root_job, right)?;
     if job.parent().is_some() {
         return Err(ZxError::AccessDenied);
     }
     let level = level.ok_or(ZxError::InvalidArgs)?;
-    caller.give(Handle::with_rights(system_event(level)?, Rights::SYSTEM_EVENT)?, event)
+    caller.give(
+        Handle::with_rights(system_event(level)?, Rights::SYSTEM_EVENT)?,
+        event,
+    )
 }

@@ -10,7 +10,12 @@ use zx_abi::clock::ClockId;
 use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
 
 /// `timer_create`
-pub(crate) fn sys_timer_create(caller: &Caller<'_>, options: u32, clock_id: u32, out: UserOut<HandleValue>) -> ZxResult {
+pub(crate) fn sys_timer_create(
+    caller: &Caller<'_>,
+    options: u32,
+    clock_id: u32,
+    out: UserOut<HandleValue>,
+) -> ZxResult {
     if clock_id != ClockId::Monotonic.raw() {
         return Err(ZxError::InvalidArgs);
     }
@@ -20,7 +25,12 @@ pub(crate) fn sys_timer_create(caller: &Caller<'_>, options: u32, clock_id: u32,
 }
 
 /// `timer_set`
-pub(crate) fn sys_timer_set(caller: &Caller<'_>, handle: HandleValue, deadline: i64, slack: i64) -> ZxResult {
+pub(crate) fn sys_timer_set(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    deadline: i64,
+    slack: i64,
+) -> ZxResult {
     if slack < 0 {
         return Err(ZxError::OutOfRange);
     }

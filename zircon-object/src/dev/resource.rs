@@ -41,8 +41,14 @@ impl Extent {
 
     /// Whether all of `other` lies inside. An empty range lies inside when its start does.
     fn contains(self, other: Self) -> bool {
-        let Some(last) = self.last() else { return self == other };
-        other.base >= self.base && other.base.checked_add(other.size.saturating_sub(1)).is_some_and(|end| end <= last)
+        let Some(last) = self.last() else {
+            return self == other;
+        };
+        other.base >= self.base
+            && other
+                .base
+                .checked_add(other.size.saturating_sub(1))
+                .is_some_and(|end| end <= last)
     }
 
     fn overlaps(self, other: Self) -> bool {
@@ -56,7 +62,9 @@ impl Extent {
     fn to_pages(self) -> Option<Self> {
         let page = PAGE_SIZE as u64;
         let base = self.base / page * page;
-        let size = (self.base - base).checked_add(self.size)?.checked_next_multiple_of(page)?;
+        let size = (self.base - base)
+            .checked_add(self.size)?
+            .checked_next_multiple_of(page)?;
         Some(Self { base, size })
     }
 }
@@ -92,13 +100,29 @@ impl Resource {
     /// - `NotFound`: the platform does not have the range, or somebody has it for himself, or `sharing` asks for that and
     ///   somebody has it.
     /// - `NoMemory`: the kernel heap is exhausted.
-    pub fn create(kind: ResourceKind, sharing: Sharing, extent: Extent, name: &[u8]) -> ZxResult<Arc<Self>> {
+    pub fn create(
+        kind: ResourceKind,
+        sharing: Sharing,
+        extent: Extent,
+        name: &[u8],
+    ) -> ZxResult<Arc<Self>> {
         let extent = placed(kind, extent)?;
         let base = ObjectBase::new(Signals::empty());
         let owner = base.koid();
-        let resource = try_arc(Self { base, name: Name::new(name), kind, sharing, extent })?;
+        let resource = try_arc(Self {
+            base,
+            name: Name::new(name),
+            kind,
+            sharing,
+            extent,
+        })?;
         if extent != Extent::NONE {
-            REGISTRY.lock().claim(Claim { owner, kind, sharing, extent })?;
+            REGISTRY.lock().claim(Claim {
+                owner,
+                kind,
+                sharing,
+                extent,
+            })?;
         }
         Ok(resource)
     }
@@ -112,7 +136,8 @@ impl Resource {
         if self.kind == ResourceKind::Root {
             return Ok(());
         }
-        self.check_range(kind, extent).map_err(|_| ZxError::AccessDenied)?;
+        self.check_range(kind, extent)
+            .map_err(|_| ZxError::AccessDenied)?;
         if sharing == Sharing::Exclusive || self.sharing == Sharing::Exclusive {
             return Err(ZxError::InvalidArgs);
         }
@@ -141,7 +166,11 @@ impl Resource {
         if self.kind == ResourceKind::Root {
             return Ok(());
         }
-        let wanted = if kind == ResourceKind::Mmio { extent.to_pages() } else { Some(extent) };
+        let wanted = if kind == ResourceKind::Mmio {
+            extent.to_pages()
+        } else {
+            Some(extent)
+        };
         match wanted {
             Some(wanted) if self.extent.contains(wanted) => Ok(()),
             _ => Err(ZxError::OutOfRange),
@@ -166,18 +195,29 @@ impl Resource {
 fn placed(kind: ResourceKind, extent: Extent) -> ZxResult<Extent> {
     let count: u64 = match kind {
         ResourceKind::Hypervisor | ResourceKind::Root | ResourceKind::Vmex => {
-            return if extent == Extent::NONE { Ok(extent) } else { Err(ZxError::InvalidArgs) };
+            return if extent == Extent::NONE {
+                Ok(extent)
+            } else {
+                Err(ZxError::InvalidArgs)
+            };
         }
         ResourceKind::Mmio => {
             let pages = extent.to_pages().ok_or(ZxError::InvalidArgs)?;
-            pages.base.checked_add(pages.size).ok_or(ZxError::InvalidArgs)?;
+            pages
+                .base
+                .checked_add(pages.size)
+                .ok_or(ZxError::InvalidArgs)?;
             return Ok(pages);
         }
         ResourceKind::Irq => 1024,
         ResourceKind::Ioport => 1 << 16,
         ResourceKind::Smc => 0,
     };
-    if extent.base.checked_add(extent.size).is_some_and(|end| end <= count) {
+    if extent
+        .base
+        .checked_add(extent.size)
+        .is_some_and(|end| end <= count)
+    {
         Ok(extent)
     } else {
         Err(ZxError::NotFound)
@@ -222,7 +262,10 @@ impl KernelObject for Resource {
         Some(&self.name)
     }
     fn on_zero_handles(&self) {
-        REGISTRY.lock().claims.retain(|claim| claim.owner != self.base.koid());
+        REGISTRY
+            .lock()
+            .claims
+            .retain(|claim| claim.owner != self.base.koid());
     }
 }
 
@@ -235,7 +278,12 @@ mod tests {
     use super::*;
 
     fn claim(owner: u64, sharing: Sharing, base: u64, size: u64) -> Claim {
-        Claim { owner: Koid(owner), kind: ResourceKind::Ioport, sharing, extent: Extent { base, size } }
+        Claim {
+            owner: Koid(owner),
+            kind: ResourceKind::Ioport,
+            sharing,
+            extent: Extent { base, size },
+        }
     }
 
     #[test]
@@ -243,17 +291,56 @@ mod tests {
         let mut registry = Registry { claims: Vec::new() };
         registry.claim(claim(1, Sharing::Shared, 0, 16)).unwrap();
         registry.claim(claim(2, Sharing::Shared, 8, 16)).unwrap();
-        assert_eq!(registry.claim(claim(3, Sharing::Exclusive, 23, 4)), Err(ZxError::NotFound));
+        assert_eq!(
+            registry.claim(claim(3, Sharing::Exclusive, 23, 4)),
+            Err(ZxError::NotFound)
+        );
         registry.claim(claim(3, Sharing::Exclusive, 24, 4)).unwrap();
-        assert_eq!(registry.claim(claim(4, Sharing::Shared, 27, 1)), Err(ZxError::NotFound));
+        assert_eq!(
+            registry.claim(claim(4, Sharing::Shared, 27, 1)),
+            Err(ZxError::NotFound)
+        );
     }
 
     #[test]
     fn a_range_outside_the_platform_is_not_found_and_one_that_wraps_is_invalid() {
-        assert_eq!(placed(ResourceKind::Ioport, Extent { base: 0xffff, size: 2 }), Err(ZxError::NotFound));
-        assert_eq!(placed(ResourceKind::Mmio, Extent { base: u64::MAX - 4, size: 8 }), Err(ZxError::InvalidArgs));
-        assert_eq!(placed(ResourceKind::Root, Extent { base: 0, size: 1 }), Err(ZxError::InvalidArgs));
-        assert_eq!(placed(ResourceKind::Mmio, Extent { base: 0x1800, size: 0x100 }), Ok(Extent { base: 0x1000, size: 0x1000 }));
+        assert_eq!(
+            placed(
+                ResourceKind::Ioport,
+                Extent {
+                    base: 0xffff,
+                    size: 2
+                }
+            ),
+            Err(ZxError::NotFound)
+        );
+        assert_eq!(
+            placed(
+                ResourceKind::Mmio,
+                Extent {
+                    base: u64::MAX - 4,
+                    size: 8
+                }
+            ),
+            Err(ZxError::InvalidArgs)
+        );
+        assert_eq!(
+            placed(ResourceKind::Root, Extent { base: 0, size: 1 }),
+            Err(ZxError::InvalidArgs)
+        );
+        assert_eq!(
+            placed(
+                ResourceKind::Mmio,
+                Extent {
+                    base: 0x1800,
+                    size: 0x100
+                }
+            ),
+            Ok(Extent {
+                base: 0x1000,
+                size: 0x1000
+            })
+        );
     }
 
     #[test]
@@ -262,6 +349,9 @@ mod tests {
         assert!(range.contains(Extent { base: 16, size: 16 }));
         assert!(range.contains(Extent { base: 31, size: 0 }));
         assert!(!range.contains(Extent { base: 24, size: 9 }));
-        assert!(!range.contains(Extent { base: 20, size: u64::MAX }));
+        assert!(!range.contains(Extent {
+            base: 20,
+            size: u64::MAX
+        }));
     }
 }

@@ -50,11 +50,17 @@ impl DebugLog {
     /// - `NoMemory`: the kernel heap is exhausted.
     pub fn create(reading: Reading) -> ZxResult<Arc<Self>> {
         let position = (reading == Reading::Yes).then(|| Mutex::new(0));
-        let log = try_arc(Self { base: ObjectBase::new(Signals::LOG_WRITABLE), position })?;
+        let log = try_arc(Self {
+            base: ObjectBase::new(Signals::LOG_WRITABLE),
+            position,
+        })?;
         if reading == Reading::Yes {
             READERS.lock().try_push(log.clone())?;
             if RING.lock().read(0).is_some() {
-                log.base.signals().change(Signals::empty(), Signals::LOG_READABLE).wake();
+                log.base
+                    .signals()
+                    .change(Signals::empty(), Signals::LOG_READABLE)
+                    .wake();
             }
         }
         Ok(log)
@@ -76,7 +82,10 @@ impl DebugLog {
                         *position = record.next;
                         Wakes::none()
                     }
-                    None => self.base.signals().change(Signals::LOG_READABLE, Signals::empty()),
+                    None => self
+                        .base
+                        .signals()
+                        .change(Signals::LOG_READABLE, Signals::empty()),
                 };
                 (record, wakes)
             };
@@ -102,7 +111,14 @@ impl DebugLog {
 
 /// Appends a line of the kernel's own, and shows it on the console.
 pub fn write_kernel(text: &[u8]) {
-    append(0, text, Writer { process: Koid::NONE, thread: Koid::NONE });
+    append(
+        0,
+        text,
+        Writer {
+            process: Koid::NONE,
+            thread: Koid::NONE,
+        },
+    );
     UNANNOUNCED.store(true, Ordering::Release);
 }
 
@@ -113,7 +129,12 @@ pub fn announce() {
     }
     let mut wakes = Wakes::none();
     for reader in &*READERS.lock() {
-        wakes.append(reader.base.signals().change(Signals::empty(), Signals::LOG_READABLE));
+        wakes.append(
+            reader
+                .base
+                .signals()
+                .change(Signals::empty(), Signals::LOG_READABLE),
+        );
     }
     wakes.wake();
 }
@@ -121,18 +142,31 @@ pub fn announce() {
 fn append(flags: u16, text: &[u8], writer: Writer) {
     let text = &text[..text.len().min(DEBUGLOG_DATA_MAX)];
     let timestamp = kernel_hal::time::now();
-    let header = DebuglogHeader { flags, timestamp, pid: writer.process.0, tid: writer.thread.0, ..Default::default() };
+    let header = DebuglogHeader {
+        flags,
+        timestamp,
+        pid: writer.process.0,
+        tid: writer.thread.0,
+        ..Default::default()
+    };
     RING.lock().push(header, text);
     echo(&header, text);
 }
 
 /// Shows a record on the console: `[00012.345] 01031.01043> text`.
 fn echo(header: &DebuglogHeader, text: &[u8]) {
-    let mut line = Line { bytes: [0; 2 * LOG_RECORD_MAX], len: 0 };
+    let mut line = Line {
+        bytes: [0; 2 * LOG_RECORD_MAX],
+        len: 0,
+    };
     let milliseconds = header.timestamp / 1_000_000;
     let (seconds, rest) = (milliseconds / 1000, milliseconds % 1000);
     // A line has room for the longest record, and what did not fit would only be missing on the console.
-    let _ = write!(line, "[{seconds:05}.{rest:03}] {:05}.{:05}> ", header.pid, header.tid);
+    let _ = write!(
+        line,
+        "[{seconds:05}.{rest:03}] {:05}.{:05}> ",
+        header.pid, header.tid
+    );
     line.push(text);
     if text.last() != Some(&b'\n') {
         line.push(b"\n");
@@ -172,7 +206,9 @@ impl KernelObject for DebugLog {
         if self.position.is_some() {
             let removed = {
                 let mut readers = READERS.lock();
-                let index = readers.iter().position(|reader| reader.base.koid() == self.base.koid());
+                let index = readers
+                    .iter()
+                    .position(|reader| reader.base.koid() == self.base.koid());
                 index.map(|index| readers.swap_remove(index))
             };
             drop(removed);

@@ -28,7 +28,11 @@ pub(super) struct Record {
 
 impl LogRing {
     pub(super) const fn new() -> Self {
-        Self { bytes: [0; RING_SIZE], oldest: 0, next: 0 }
+        Self {
+            bytes: [0; RING_SIZE],
+            oldest: 0,
+            next: 0,
+        }
     }
 
     /// Appends a record; text beyond the limit is cut.
@@ -51,7 +55,11 @@ impl LogRing {
             return None;
         }
         let text_len = usize::from(self.header_at(position).datalen);
-        let mut record = Record { bytes: [0; LOG_RECORD_MAX], len: HEADER + text_len, next: position + footprint(text_len) };
+        let mut record = Record {
+            bytes: [0; LOG_RECORD_MAX],
+            len: HEADER + text_len,
+            next: position + footprint(text_len),
+        };
         self.copy_out(position, &mut record.bytes[..HEADER + text_len]);
         Some(record)
     }
@@ -81,7 +89,10 @@ fn footprint(text_len: usize) -> u64 {
     (HEADER + text_len).next_multiple_of(8) as u64
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the remainder is smaller than the ring")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the remainder is smaller than the ring"
+)]
 fn place(position: u64) -> usize {
     (position % RING_SIZE as u64) as usize
 }
@@ -98,7 +109,13 @@ mod tests {
     #[test]
     fn records_come_out_in_the_order_in_which_they_went_in() {
         let mut ring = Box::new(LogRing::new());
-        ring.push(DebuglogHeader { pid: 7, ..Default::default() }, b"one");
+        ring.push(
+            DebuglogHeader {
+                pid: 7,
+                ..Default::default()
+            },
+            b"one",
+        );
         ring.push(DebuglogHeader::default(), b"");
         let one = ring.read(0).unwrap();
         assert_eq!((text_of(&one), one.len), (&b"one"[..], HEADER + 3));
@@ -111,7 +128,13 @@ mod tests {
     fn a_reader_that_was_overtaken_goes_on_with_the_oldest_record() {
         let mut ring = Box::new(LogRing::new());
         for number in 0..3000_u64 {
-            ring.push(DebuglogHeader { tid: number, ..Default::default() }, &[b'x'; 101]);
+            ring.push(
+                DebuglogHeader {
+                    tid: number,
+                    ..Default::default()
+                },
+                &[b'x'; 101],
+            );
         }
         let (mut position, mut seen, mut last) = (0, 0, None);
         while let Some(record) = ring.read(position) {
@@ -119,7 +142,10 @@ mod tests {
             assert!(last.is_none_or(|last| header.tid == last + 1));
             (position, seen, last) = (record.next, seen + 1, Some(header.tid));
         }
-        assert_eq!((seen, last), (RING_SIZE as u64 / footprint(101), Some(2999)));
+        assert_eq!(
+            (seen, last),
+            (RING_SIZE as u64 / footprint(101), Some(2999))
+        );
     }
 
     #[test]

@@ -35,7 +35,13 @@ const FIRST_SIZE: usize = 1024;
 impl ByteRing {
     /// An empty ring for at most `limit` bytes, without memory.
     pub(super) const fn new(limit: usize) -> Self {
-        Self { bytes: Vec::new(), head: 0, len: 0, limit, removed: 0 }
+        Self {
+            bytes: Vec::new(),
+            head: 0,
+            len: 0,
+            limit,
+            removed: 0,
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -89,14 +95,23 @@ impl ByteRing {
         let count = count.min(self.len);
         self.len -= count;
         self.removed += count as u64;
-        self.head = if self.len == 0 { 0 } else { (self.head + count) % self.bytes.len() };
+        self.head = if self.len == 0 {
+            0
+        } else {
+            (self.head + count) % self.bytes.len()
+        };
     }
 
     /// Makes the memory at least `needed` long, and puts the first byte at its start.
     fn grow(&mut self, needed: usize) -> ZxResult {
-        let size = needed.max(self.bytes.len().saturating_mul(2)).max(FIRST_SIZE).min(self.limit);
+        let size = needed
+            .max(self.bytes.len().saturating_mul(2))
+            .max(FIRST_SIZE)
+            .min(self.limit);
         let mut bytes = Vec::new();
-        bytes.try_reserve_exact(size).map_err(|_| ZxError::NoMemory)?;
+        bytes
+            .try_reserve_exact(size)
+            .map_err(|_| ZxError::NoMemory)?;
         bytes.resize(size, 0);
         self.peek(0, &mut bytes);
         (self.bytes, self.head) = (bytes, 0);

@@ -91,7 +91,11 @@ impl Channel {
             let peer = ends.peer()?;
             if !peer.calls.is_empty() {
                 let txid = message.as_ref().map_or(0, Message::txid);
-                if let Some(call) = peer.calls.iter_mut().find(|call| call.txid == txid && call.outcome.is_none()) {
+                if let Some(call) = peer
+                    .calls
+                    .iter_mut()
+                    .find(|call| call.txid == txid && call.outcome.is_none())
+                {
                     let waker = call.waker.take();
                     call.outcome = message.take().map(Ok);
                     if let Some(waker) = waker {
@@ -100,13 +104,19 @@ impl Channel {
                     return Ok(Depth::Normal);
                 }
             }
-            peer.messages.try_reserve(1).map_err(|_| ZxError::NoMemory)?;
+            peer.messages
+                .try_reserve(1)
+                .map_err(|_| ZxError::NoMemory)?;
             peer.messages.extend(message.take());
             let count = peer.messages.len();
             if count == 1 {
                 ends.change_peer(Signals::empty(), Signals::READABLE);
             }
-            Ok(if count > CHANNEL_MAX_MESSAGES { Depth::TooDeep } else { Depth::Normal })
+            Ok(if count > CHANNEL_MAX_MESSAGES {
+                Depth::TooDeep
+            } else {
+                Depth::Normal
+            })
         })
     }
 
@@ -121,7 +131,11 @@ impl Channel {
             let severed = ends.is_severed();
             let own = ends.own();
             let Some(first) = own.messages.front() else {
-                return Err(if severed { ZxError::PeerClosed } else { ZxError::ShouldWait });
+                return Err(if severed {
+                    ZxError::PeerClosed
+                } else {
+                    ZxError::ShouldWait
+                });
             };
             let (bytes, handles) = (first.bytes().len(), first.handles().len());
             let size = (bytes > max_bytes || handles > max_handles).then_some((bytes, handles));
@@ -154,11 +168,18 @@ impl Channel {
             }
             let own = ends.own();
             let txid = own.next_txid();
-            own.calls.try_push(Call { txid, outcome: None, waker: None })?;
+            own.calls.try_push(Call {
+                txid,
+                outcome: None,
+                waker: None,
+            })?;
             Ok(txid)
         })?;
         // From here on an answer finds the call, however early it comes.
-        let pending = PendingCall { channel: self.clone(), txid };
+        let pending = PendingCall {
+            channel: self.clone(),
+            txid,
+        };
         message.set_txid(txid);
         let depth = self.write(message)?;
         Ok((pending, depth))
@@ -215,7 +236,11 @@ impl Future for PendingCall {
                 calls.swap_remove(index);
                 return Poll::Ready(outcome);
             }
-            if !call.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            if !call
+                .waker
+                .as_ref()
+                .is_some_and(|waker| waker.will_wake(cx.waker()))
+            {
                 call.waker = Some(cx.waker().clone());
             }
             Poll::Pending
@@ -302,7 +327,10 @@ mod tests {
 
     fn pair() -> ((Arc<Channel>, Handle), (Arc<Channel>, Handle)) {
         let (a, b) = Channel::create().unwrap();
-        let (ha, hb) = (Handle::new(a.clone()).unwrap(), Handle::new(b.clone()).unwrap());
+        let (ha, hb) = (
+            Handle::new(a.clone()).unwrap(),
+            Handle::new(b.clone()).unwrap(),
+        );
         ((a, ha), (b, hb))
     }
 
@@ -311,8 +339,14 @@ mod tests {
         let ((a, _ha), (b, _hb)) = pair();
         assert_eq!(read(&b), Err(ZxError::ShouldWait));
         let _ = (a.write(text(b"1")).unwrap(), a.write(text(b"2")).unwrap());
-        assert_eq!(b.base().signals().get(), Signals::WRITABLE | Signals::READABLE);
-        assert_eq!((read(&b).unwrap(), read(&b).unwrap()), (vec![b'1'], vec![b'2']));
+        assert_eq!(
+            b.base().signals().get(),
+            Signals::WRITABLE | Signals::READABLE
+        );
+        assert_eq!(
+            (read(&b).unwrap(), read(&b).unwrap()),
+            (vec![b'1'], vec![b'2'])
+        );
         assert_eq!(b.base().signals().get(), Signals::WRITABLE);
     }
 
@@ -321,7 +355,10 @@ mod tests {
         let ((a, ha), (b, _hb)) = pair();
         let _ = a.write(text(b"last")).unwrap();
         drop(ha);
-        assert_eq!(b.base().signals().get(), Signals::PEER_CLOSED | Signals::READABLE);
+        assert_eq!(
+            b.base().signals().get(),
+            Signals::PEER_CLOSED | Signals::READABLE
+        );
         assert_eq!(b.write(text(b"x")), Err(ZxError::PeerClosed));
         assert_eq!(read(&b).unwrap(), b"last");
         assert_eq!(read(&b), Err(ZxError::PeerClosed));
@@ -331,8 +368,20 @@ mod tests {
     fn a_message_that_does_not_fit_stays_unless_it_may_be_discarded() {
         let ((a, _ha), (b, _hb)) = pair();
         let _ = a.write(text(b"12345")).unwrap();
-        assert!(matches!(b.read(4, 0, Unfit::Keep).unwrap(), Read::TooSmall { bytes: 5, handles: 0 }));
-        assert!(matches!(b.read(4, 0, Unfit::Discard).unwrap(), Read::TooSmall { bytes: 5, handles: 0 }));
+        assert!(matches!(
+            b.read(4, 0, Unfit::Keep).unwrap(),
+            Read::TooSmall {
+                bytes: 5,
+                handles: 0
+            }
+        ));
+        assert!(matches!(
+            b.read(4, 0, Unfit::Discard).unwrap(),
+            Read::TooSmall {
+                bytes: 5,
+                handles: 0
+            }
+        ));
         assert_eq!(read(&b), Err(ZxError::ShouldWait));
     }
 
@@ -346,7 +395,9 @@ mod tests {
         let _ = b.write(text(b"other")).unwrap();
         answer.truncate(4);
         let _ = b.write(text(&answer)).unwrap();
-        let Poll::Ready(Ok(message)) = poll(&mut call) else { panic!("no answer") };
+        let Poll::Ready(Ok(message)) = poll(&mut call) else {
+            panic!("no answer")
+        };
         assert_eq!(message.bytes(), answer);
         assert_eq!(read(&a).unwrap(), b"other");
     }
@@ -366,13 +417,19 @@ mod tests {
         let ((a, ha), (_b, hb)) = pair();
         let (mut call, _) = a.call(text(b"????")).unwrap();
         drop(ha);
-        assert!(matches!(poll(&mut call), Poll::Ready(Err(ZxError::Canceled))));
+        assert!(matches!(
+            poll(&mut call),
+            Poll::Ready(Err(ZxError::Canceled))
+        ));
         drop(hb);
 
         let ((a, _ha), (_b, hb)) = pair();
         let (mut call, _) = a.call(text(b"????")).unwrap();
         drop(hb);
-        assert!(matches!(poll(&mut call), Poll::Ready(Err(ZxError::PeerClosed))));
+        assert!(matches!(
+            poll(&mut call),
+            Poll::Ready(Err(ZxError::PeerClosed))
+        ));
     }
 
     #[test]
@@ -380,7 +437,9 @@ mod tests {
         let ((first, keep), (_, mut inner)) = pair();
         for _ in 0..100_000 {
             let ((a, ha), (_, hb)) = pair();
-            let _ = a.write(Message::new(Vec::new(), vec![inner]).unwrap()).unwrap();
+            let _ = a
+                .write(Message::new(Vec::new(), vec![inner]).unwrap())
+                .unwrap();
             drop(ha);
             inner = hb;
         }

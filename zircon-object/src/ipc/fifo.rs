@@ -27,9 +27,14 @@ impl Fifo {
     /// - `OutOfRange`: the count is no power of two, the size is 0, or together they exceed 4096 bytes.
     /// - `NoMemory`: the kernel heap is exhausted.
     pub fn create(element_count: usize, element_size: usize) -> ZxResult<(Arc<Self>, Arc<Self>)> {
-        let bytes = element_count.checked_mul(element_size).filter(|bytes| (1..=FIFO_MAX_BYTES).contains(bytes));
-        let bytes = bytes.filter(|_| element_count.is_power_of_two()).ok_or(ZxError::OutOfRange)?;
-        let (first, second) = Peered::create(Signals::WRITABLE, |link| Self { link, element_size })?;
+        let bytes = element_count
+            .checked_mul(element_size)
+            .filter(|bytes| (1..=FIFO_MAX_BYTES).contains(bytes));
+        let bytes = bytes
+            .filter(|_| element_count.is_power_of_two())
+            .ok_or(ZxError::OutOfRange)?;
+        let (first, second) =
+            Peered::create(Signals::WRITABLE, |link| Self { link, element_size })?;
         first.link.with(|ends| {
             *ends.own() = ByteRing::new(bytes);
             ends.peer().map(|peer| *peer = ByteRing::new(bytes))
@@ -98,11 +103,18 @@ impl Fifo {
             let severed = ends.is_severed();
             let own = ends.own();
             if own.is_empty() {
-                return Err(if severed { ZxError::PeerClosed } else { ZxError::ShouldWait });
+                return Err(if severed {
+                    ZxError::PeerClosed
+                } else {
+                    ZxError::ShouldWait
+                });
             }
             let wanted = into.len().min(count.saturating_mul(element_size));
             let whole = wanted - wanted % element_size;
-            Ok(Seen { bytes: own.peek(0, &mut into[..whole]), mark: own.mark() })
+            Ok(Seen {
+                bytes: own.peek(0, &mut into[..whole]),
+                mark: own.mark(),
+            })
         })
     }
 
@@ -145,7 +157,10 @@ impl KernelObject for Fifo {
         Some(self.link.peer())
     }
     fn on_zero_handles(&self) {
-        drop(self.link.sever(Signals::WRITABLE, |ends| core::mem::take(ends.own())));
+        drop(
+            self.link
+                .sever(Signals::WRITABLE, |ends| core::mem::take(ends.own())),
+        );
     }
 }
 
@@ -167,8 +182,19 @@ mod tests {
 
     #[test]
     fn only_legal_shapes_are_made() {
-        for (count, size) in [(0, 4), (4, 0), (35, 1), (128, 33), (usize::MAX, 2), (1 << 63, 2)] {
-            assert_eq!(Fifo::create(count, size).err(), Some(ZxError::OutOfRange), "{count} x {size}");
+        for (count, size) in [
+            (0, 4),
+            (4, 0),
+            (35, 1),
+            (128, 33),
+            (usize::MAX, 2),
+            (1 << 63, 2),
+        ] {
+            assert_eq!(
+                Fifo::create(count, size).err(),
+                Some(ZxError::OutOfRange),
+                "{count} x {size}"
+            );
         }
         assert!(Fifo::create(1, 4096).is_ok() && Fifo::create(4096, 1).is_ok());
     }
@@ -176,25 +202,37 @@ mod tests {
     #[test]
     fn elements_go_round_and_a_full_queue_is_not_writable() {
         let (a, b) = Fifo::create(4, 4).unwrap();
-        let (ha, _hb) = (Handle::new(a.clone()).unwrap(), Handle::new(b.clone()).unwrap());
+        let (ha, _hb) = (
+            Handle::new(a.clone()).unwrap(),
+            Handle::new(b.clone()).unwrap(),
+        );
         assert_eq!(a.write(b"aaaabbbbcccc"), Ok(3));
         assert_eq!(take(&b, 2).unwrap(), b"aaaabbbb");
         assert_eq!(a.writable(4, 9), Ok(12));
         assert_eq!(a.write(b"ddddeeeeffff"), Ok(3));
-        assert_eq!((a.base().signals().get(), a.writable(4, 1)), (Signals::empty(), Err(ZxError::ShouldWait)));
+        assert_eq!(
+            (a.base().signals().get(), a.writable(4, 1)),
+            (Signals::empty(), Err(ZxError::ShouldWait))
+        );
         assert_eq!(take(&b, 9).unwrap(), b"ccccddddeeeeffff");
         assert_eq!(a.base().signals().get(), Signals::WRITABLE);
         assert_eq!(take(&b, 1), Err(ZxError::ShouldWait));
         assert_eq!(a.write(b"last"), Ok(1));
         drop(ha);
         assert_eq!(take(&b, 1).unwrap(), b"last");
-        assert_eq!((take(&b, 1), b.writable(3, 0)), (Err(ZxError::PeerClosed), Err(ZxError::PeerClosed)));
+        assert_eq!(
+            (take(&b, 1), b.writable(3, 0)),
+            (Err(ZxError::PeerClosed), Err(ZxError::PeerClosed))
+        );
     }
 
     #[test]
     fn a_second_reader_that_comes_between_is_noticed() {
         let (a, b) = Fifo::create(4, 4).unwrap();
-        let _handles = (Handle::new(a.clone()).unwrap(), Handle::new(b.clone()).unwrap());
+        let _handles = (
+            Handle::new(a.clone()).unwrap(),
+            Handle::new(b.clone()).unwrap(),
+        );
         assert_eq!(a.write(b"aaaabbbb"), Ok(2));
         let seen = b.peek(4, 1, &mut [0; 4]).unwrap();
         take(&b, 1).unwrap();

@@ -36,7 +36,8 @@ impl Message {
     /// - `NoMemory`: the kernel heap is exhausted; the handles are closed.
     pub fn from_kernel(bytes: &[u8], handles: Vec<Handle>) -> ZxResult<Self> {
         let mut copy = Vec::new();
-        copy.try_reserve_exact(bytes.len()).map_err(|_| ZxError::NoMemory)?;
+        copy.try_reserve_exact(bytes.len())
+            .map_err(|_| ZxError::NoMemory)?;
         copy.extend_from_slice(bytes);
         Self::new(copy, handles)
     }
@@ -53,7 +54,9 @@ impl Message {
     /// The transaction that it belongs to: the first four bytes, 0 for shorter messages.
     #[inline(always)]
     pub fn txid(&self) -> u32 {
-        self.bytes.first_chunk().map_or(0, |txid| u32::from_le_bytes(*txid))
+        self.bytes
+            .first_chunk()
+            .map_or(0, |txid| u32::from_le_bytes(*txid))
     }
 
     /// Makes it belong to a transaction. No effect on a message of fewer than four bytes.
@@ -71,7 +74,12 @@ impl Message {
             GRAVEYARD.lock().in_flight -= 1;
         }
         for handle in &handles {
-            handle.object().base().signals().cancel_handle(handle.key()).wake();
+            handle
+                .object()
+                .base()
+                .signals()
+                .cancel_handle(handle.key())
+                .wake();
         }
         (core::mem::take(&mut self.bytes), handles)
     }
@@ -86,7 +94,11 @@ impl Drop for Message {
     }
 }
 
-static GRAVEYARD: Mutex<Graveyard> = Mutex::new(Graveyard { waiting: Vec::new(), in_flight: 0, at_work: false });
+static GRAVEYARD: Mutex<Graveyard> = Mutex::new(Graveyard {
+    waiting: Vec::new(),
+    in_flight: 0,
+    at_work: false,
+});
 
 /// Handles of destroyed messages that wait to be closed.
 struct Graveyard {
@@ -100,7 +112,9 @@ impl Graveyard {
     fn reserve(&mut self) -> ZxResult {
         let room = self.waiting.capacity() - self.waiting.len();
         if room <= self.in_flight {
-            self.waiting.try_reserve(self.in_flight + 1).map_err(|_| ZxError::NoMemory)?;
+            self.waiting
+                .try_reserve(self.in_flight + 1)
+                .map_err(|_| ZxError::NoMemory)?;
         }
         self.in_flight += 1;
         Ok(())

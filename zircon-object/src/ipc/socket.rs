@@ -141,11 +141,15 @@ impl Socket {
                 return Err(ZxError::BadState);
             }
             let peer = ends.peer()?;
-            if peer.ring.room() == 0 || (self.kind == Kind::Datagram && peer.ring.room() < bytes.len()) {
+            if peer.ring.room() == 0
+                || (self.kind == Kind::Datagram && peer.ring.room() < bytes.len())
+            {
                 return Err(ZxError::ShouldWait);
             }
             if self.kind == Kind::Datagram {
-                peer.datagrams.try_reserve(1).map_err(|_| ZxError::NoMemory)?;
+                peer.datagrams
+                    .try_reserve(1)
+                    .map_err(|_| ZxError::NoMemory)?;
             }
             let was_empty = peer.ring.is_empty();
             let written = peer.ring.push(bytes)?;
@@ -163,7 +167,10 @@ impl Socket {
             let threshold = ends.own().write_threshold;
             let mut lost = Signals::empty();
             lost.set(Signals::WRITABLE, room == 0);
-            lost.set(Signals::SOCKET_WRITE_THRESHOLD, threshold > 0 && room < threshold);
+            lost.set(
+                Signals::SOCKET_WRITE_THRESHOLD,
+                threshold > 0 && room < threshold,
+            );
             if !lost.is_empty() {
                 ends.change_own(lost, Signals::empty());
             }
@@ -191,11 +198,19 @@ impl Socket {
             let mark = own.ring.mark();
             let Some(&datagram) = own.datagrams.front() else {
                 let bytes = own.ring.peek(offset, into);
-                return Ok(Seen { bytes, whole: bytes, mark });
+                return Ok(Seen {
+                    bytes,
+                    whole: bytes,
+                    mark,
+                });
             };
             let left = datagram.saturating_sub(offset).min(into.len());
             let bytes = own.ring.peek(offset, &mut into[..left]);
-            Ok(Seen { bytes, whole: datagram, mark })
+            Ok(Seen {
+                bytes,
+                whole: datagram,
+                mark,
+            })
         })
     }
 
@@ -214,7 +229,10 @@ impl Socket {
             let (len, room) = (own.ring.len(), own.ring.room());
             let mut lost = Signals::empty();
             lost.set(Signals::READABLE, len == 0);
-            lost.set(Signals::SOCKET_READ_THRESHOLD, own.read_threshold > 0 && len < own.read_threshold);
+            lost.set(
+                Signals::SOCKET_READ_THRESHOLD,
+                own.read_threshold > 0 && len < own.read_threshold,
+            );
             if !lost.is_empty() {
                 ends.change_own(lost, Signals::empty());
             }
@@ -252,7 +270,14 @@ impl Socket {
             let own = ends.own();
             own.read_threshold = bytes;
             let reached = bytes > 0 && own.ring.len() >= bytes;
-            ends.change_own(Signals::SOCKET_READ_THRESHOLD, if reached { Signals::SOCKET_READ_THRESHOLD } else { Signals::empty() });
+            ends.change_own(
+                Signals::SOCKET_READ_THRESHOLD,
+                if reached {
+                    Signals::SOCKET_READ_THRESHOLD
+                } else {
+                    Signals::empty()
+                },
+            );
         });
         Ok(())
     }
@@ -270,14 +295,22 @@ impl Socket {
             let room = ends.peer()?.ring.room();
             ends.own().write_threshold = bytes;
             let reached = bytes > 0 && room >= bytes;
-            ends.change_own(Signals::SOCKET_WRITE_THRESHOLD, if reached { Signals::SOCKET_WRITE_THRESHOLD } else { Signals::empty() });
+            ends.change_own(
+                Signals::SOCKET_WRITE_THRESHOLD,
+                if reached {
+                    Signals::SOCKET_WRITE_THRESHOLD
+                } else {
+                    Signals::empty()
+                },
+            );
             Ok(())
         })
     }
 
     /// The read threshold and the write threshold.
     pub fn thresholds(&self) -> (usize, usize) {
-        self.link.with(|ends| (ends.own().read_threshold, ends.own().write_threshold))
+        self.link
+            .with(|ends| (ends.own().read_threshold, ends.own().write_threshold))
     }
 
     /// How full it is.
@@ -286,7 +319,11 @@ impl Socket {
             let sent = ends.peer().ok().map(|peer| peer.ring.len());
             let own = ends.own();
             let received = own.ring.len();
-            Fill { received, available: own.datagrams.front().copied().unwrap_or(received), sent }
+            Fill {
+                received,
+                available: own.datagrams.front().copied().unwrap_or(received),
+                sent,
+            }
         })
     }
 }
@@ -296,15 +333,28 @@ fn disabled_signals(write: bool, read: bool) -> (Signals, Signals) {
     let mut set = Signals::empty();
     set.set(Signals::SOCKET_WRITE_DISABLED, write);
     set.set(Signals::SOCKET_PEER_WRITE_DISABLED, read);
-    (if write { Signals::WRITABLE } else { Signals::empty() }, set)
+    (
+        if write {
+            Signals::WRITABLE
+        } else {
+            Signals::empty()
+        },
+        set,
+    )
 }
 
 /// After a read: the other end may write again.
 fn tell_writer(ends: &mut Ends<'_, Socket, Inbox>, room: usize, was_full: bool) {
     let Ok(peer) = ends.peer() else { return };
     let mut set = Signals::empty();
-    set.set(Signals::WRITABLE, was_full && room > 0 && !peer.write_disabled);
-    set.set(Signals::SOCKET_WRITE_THRESHOLD, peer.write_threshold > 0 && room >= peer.write_threshold);
+    set.set(
+        Signals::WRITABLE,
+        was_full && room > 0 && !peer.write_disabled,
+    );
+    set.set(
+        Signals::SOCKET_WRITE_THRESHOLD,
+        peer.write_threshold > 0 && room >= peer.write_threshold,
+    );
     if !set.is_empty() {
         ends.change_peer(Signals::empty(), set);
     }
@@ -324,7 +374,10 @@ impl KernelObject for Socket {
         Some(self.link.peer())
     }
     fn on_zero_handles(&self) {
-        drop(self.link.sever(Signals::WRITABLE, |ends| core::mem::take(ends.own())));
+        drop(
+            self.link
+                .sever(Signals::WRITABLE, |ends| core::mem::take(ends.own())),
+        );
     }
 }
 
@@ -341,7 +394,10 @@ mod tests {
 
     fn pair(kind: Kind) -> ((Arc<Socket>, Handle), (Arc<Socket>, Handle)) {
         let (a, b) = Socket::create(kind).unwrap();
-        let (ha, hb) = (Handle::new(a.clone()).unwrap(), Handle::new(b.clone()).unwrap());
+        let (ha, hb) = (
+            Handle::new(a.clone()).unwrap(),
+            Handle::new(b.clone()).unwrap(),
+        );
         ((a, ha), (b, hb))
     }
 
@@ -356,17 +412,33 @@ mod tests {
     #[test]
     fn a_stream_takes_what_fits_and_is_writable_again_after_a_read() {
         let ((a, _ha), (b, _hb)) = pair(Kind::Stream);
-        assert_eq!(a.write(&vec![1; Socket::CAPACITY + 5]), Ok(Socket::CAPACITY));
-        assert_eq!((a.writable(1), a.base().signals().get()), (Err(ZxError::ShouldWait), Signals::empty()));
+        assert_eq!(
+            a.write(&vec![1; Socket::CAPACITY + 5]),
+            Ok(Socket::CAPACITY)
+        );
+        assert_eq!(
+            (a.writable(1), a.base().signals().get()),
+            (Err(ZxError::ShouldWait), Signals::empty())
+        );
         assert_eq!(take(&b, 3).unwrap(), [1, 1, 1]);
-        assert_eq!((a.writable(9), a.base().signals().get()), (Ok(3), Signals::WRITABLE));
+        assert_eq!(
+            (a.writable(9), a.base().signals().get()),
+            (Ok(3), Signals::WRITABLE)
+        );
     }
 
     #[test]
     fn a_datagram_is_read_whole_and_what_does_not_fit_is_lost() {
         let ((a, _ha), (b, _hb)) = pair(Kind::Datagram);
         assert_eq!((a.write(b"first"), a.write(b"second")), (Ok(5), Ok(6)));
-        assert_eq!(b.fill(), Fill { received: 11, available: 5, sent: Some(0) });
+        assert_eq!(
+            b.fill(),
+            Fill {
+                received: 11,
+                available: 5,
+                sent: Some(0)
+            }
+        );
         assert_eq!(take(&b, 2).unwrap(), b"fi");
         assert_eq!(take(&b, 100).unwrap(), b"second");
         assert_eq!(take(&b, 1), Err(ZxError::ShouldWait));
@@ -377,15 +449,28 @@ mod tests {
     fn after_a_shutdown_what_is_there_can_be_read_and_then_nothing() {
         let ((a, _ha), (b, hb)) = pair(Kind::Stream);
         assert_eq!(a.write(b"rest"), Ok(4));
-        a.shutdown(Shutdown { write: true, read: false });
+        a.shutdown(Shutdown {
+            write: true,
+            read: false,
+        });
         assert_eq!(a.writable(1), Err(ZxError::BadState));
         assert_eq!(a.base().signals().get(), Signals::SOCKET_WRITE_DISABLED);
-        assert!(b.base().signals().get().contains(Signals::SOCKET_PEER_WRITE_DISABLED));
+        assert!(b
+            .base()
+            .signals()
+            .get()
+            .contains(Signals::SOCKET_PEER_WRITE_DISABLED));
         assert_eq!(take(&b, 9).unwrap(), b"rest");
-        assert_eq!((take(&b, 9), b.write(b"back")), (Err(ZxError::BadState), Ok(4)));
+        assert_eq!(
+            (take(&b, 9), b.write(b"back")),
+            (Err(ZxError::BadState), Ok(4))
+        );
         drop(hb);
         assert_eq!(take(&a, 9).unwrap(), b"back");
-        assert_eq!((take(&a, 9), a.writable(1)), (Err(ZxError::PeerClosed), Err(ZxError::PeerClosed)));
+        assert_eq!(
+            (take(&a, 9), a.writable(1)),
+            (Err(ZxError::PeerClosed), Err(ZxError::PeerClosed))
+        );
     }
 
     #[test]
@@ -393,15 +478,42 @@ mod tests {
         let ((a, _ha), (b, _hb)) = pair(Kind::Stream);
         b.set_read_threshold(4).unwrap();
         a.set_write_threshold(Socket::CAPACITY - 3).unwrap();
-        assert!(a.base().signals().get().contains(Signals::SOCKET_WRITE_THRESHOLD));
+        assert!(a
+            .base()
+            .signals()
+            .get()
+            .contains(Signals::SOCKET_WRITE_THRESHOLD));
         assert_eq!(a.write(b"123"), Ok(3));
-        assert!(!b.base().signals().get().contains(Signals::SOCKET_READ_THRESHOLD));
+        assert!(!b
+            .base()
+            .signals()
+            .get()
+            .contains(Signals::SOCKET_READ_THRESHOLD));
         assert_eq!(a.write(b"4"), Ok(1));
-        assert!(b.base().signals().get().contains(Signals::SOCKET_READ_THRESHOLD));
-        assert!(!a.base().signals().get().contains(Signals::SOCKET_WRITE_THRESHOLD));
+        assert!(b
+            .base()
+            .signals()
+            .get()
+            .contains(Signals::SOCKET_READ_THRESHOLD));
+        assert!(!a
+            .base()
+            .signals()
+            .get()
+            .contains(Signals::SOCKET_WRITE_THRESHOLD));
         take(&b, 1).unwrap();
-        assert!(!b.base().signals().get().contains(Signals::SOCKET_READ_THRESHOLD));
-        assert!(a.base().signals().get().contains(Signals::SOCKET_WRITE_THRESHOLD));
-        assert_eq!(a.set_write_threshold(Socket::CAPACITY + 1), Err(ZxError::InvalidArgs));
+        assert!(!b
+            .base()
+            .signals()
+            .get()
+            .contains(Signals::SOCKET_READ_THRESHOLD));
+        assert!(a
+            .base()
+            .signals()
+            .get()
+            .contains(Signals::SOCKET_WRITE_THRESHOLD));
+        assert_eq!(
+            a.set_write_threshold(Socket::CAPACITY + 1),
+            Err(ZxError::InvalidArgs)
+        );
     }
 }

@@ -57,13 +57,23 @@ impl<T: KernelObject, S: Default> Peered<T, S> {
     /// # Errors
     /// - `NoMemory`: the kernel heap is exhausted.
     pub fn create(signals: Signals, make: impl Fn(Self) -> T) -> ZxResult<(Arc<T>, Arc<T>)> {
-        let end = || End { object: Weak::new(), open: true, state: S::default() };
+        let end = || End {
+            object: Weak::new(),
+            open: true,
+            state: S::default(),
+        };
         let bases = [ObjectBase::new(signals), ObjectBase::new(signals)];
-        let shared = try_arc(Shared { bases, ends: Mutex::new([end(), end()]) })?;
+        let shared = try_arc(Shared {
+            bases,
+            ends: Mutex::new([end(), end()]),
+        })?;
         let build = |side: Side| {
             try_arc_cyclic(|this| {
                 shared.ends.lock()[side as usize].object = this.clone();
-                make(Self { shared: shared.clone(), side })
+                make(Self {
+                    shared: shared.clone(),
+                    side,
+                })
             })
         };
         Ok((build(Side::First)?, build(Side::Second)?))
@@ -103,8 +113,12 @@ impl<T: KernelObject, S> Peered<T, S> {
     /// so that it is dropped without the lock.
     #[inline(always)]
     pub fn with<R>(&self, f: impl FnOnce(&mut Ends<'_, T, S>) -> R) -> R {
-        let mut ends =
-            Ends { ends: self.shared.ends.lock(), bases: &self.shared.bases, side: self.side, wakes: Wakes::none() };
+        let mut ends = Ends {
+            ends: self.shared.ends.lock(),
+            bases: &self.shared.bases,
+            side: self.side,
+            wakes: Wakes::none(),
+        };
         let result = f(&mut ends);
         let Ends { ends, wakes, .. } = ends;
         drop(ends);
@@ -169,7 +183,9 @@ impl<T, S> Ends<'_, T, S> {
     /// Clears and sets signals of the other end.
     #[inline(always)]
     pub fn change_peer(&mut self, clear: Signals, set: Signals) {
-        let wakes = self.bases[self.side.other() as usize].signals().change(clear, set);
+        let wakes = self.bases[self.side.other() as usize]
+            .signals()
+            .change(clear, set);
         self.wakes.append(wakes);
     }
 

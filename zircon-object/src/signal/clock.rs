@@ -63,7 +63,9 @@ impl Update {
     /// - `InvalidArgs`: it is not.
     pub fn check_rate(&self) -> ZxResult {
         match self.rate_adjust {
-            Some(rate) if rate.unsigned_abs() > CLOCK_RATE_ADJUST_MAX.unsigned_abs() => Err(ZxError::InvalidArgs),
+            Some(rate) if rate.unsigned_abs() > CLOCK_RATE_ADJUST_MAX.unsigned_abs() => {
+                Err(ZxError::InvalidArgs)
+            }
             _ => Ok(()),
         }
     }
@@ -76,26 +78,49 @@ impl Clock {
     /// - `InvalidArgs`: CONTINUOUS without MONOTONIC, a negative backstop, or one in the future of a clock that starts.
     /// - `NoMemory`: the kernel heap is exhausted.
     pub fn create(options: ClockOptions, backstop: i64) -> ZxResult<Arc<Self>> {
-        if options.contains(ClockOptions::CONTINUOUS) && !options.contains(ClockOptions::MONOTONIC) || backstop < 0 {
+        if options.contains(ClockOptions::CONTINUOUS) && !options.contains(ClockOptions::MONOTONIC)
+            || backstop < 0
+        {
             return Err(ZxError::InvalidArgs);
         }
         let started = options.contains(ClockOptions::AUTO_START);
         if started && backstop > kernel_hal::time::now() {
             return Err(ZxError::InvalidArgs);
         }
-        let now = if started { kernel_hal::time::ticks() } else { 0 };
+        let now = if started {
+            kernel_hal::time::ticks()
+        } else {
+            0
+        };
         let state = State {
             started,
-            from_ticks: if started { Line::monotonic() } else { Line::standing_at(backstop) },
-            from_mono: if started { Line::IDENTITY } else { Line::standing_at(backstop) },
+            from_ticks: if started {
+                Line::monotonic()
+            } else {
+                Line::standing_at(backstop)
+            },
+            from_mono: if started {
+                Line::IDENTITY
+            } else {
+                Line::standing_at(backstop)
+            },
             error_bound: CLOCK_UNKNOWN_ERROR,
             value_ticks: now,
             rate_ticks: now,
             error_ticks: 0,
             generation: 0,
         };
-        let signals = if started { Signals::CLOCK_STARTED } else { Signals::empty() };
-        try_arc(Self { base: ObjectBase::new(signals), options, backstop, state: Mutex::new(state) })
+        let signals = if started {
+            Signals::CLOCK_STARTED
+        } else {
+            Signals::empty()
+        };
+        try_arc(Self {
+            base: ObjectBase::new(signals),
+            options,
+            backstop,
+            state: Mutex::new(state),
+        })
     }
 
     /// What it shows now.
@@ -119,7 +144,9 @@ impl Clock {
             let mut state = self.state.lock();
             self.check(&state, update)?;
             state.apply(update, kernel_hal::time::ticks());
-            self.base.signals().change(Signals::empty(), Signals::CLOCK_STARTED)
+            self.base
+                .signals()
+                .change(Signals::empty(), Signals::CLOCK_STARTED)
         };
         wakes.wake();
         Ok(())
@@ -127,13 +154,19 @@ impl Clock {
 
     fn check(&self, state: &State, update: Update) -> ZxResult {
         let Some(value) = update.value else {
-            return if state.started { Ok(()) } else { Err(ZxError::BadState) };
+            return if state.started {
+                Ok(())
+            } else {
+                Err(ZxError::BadState)
+            };
         };
         if !state.started {
             return Ok(());
         }
         let backwards = value < state.from_ticks.at(kernel_hal::time::ticks());
-        if self.options.contains(ClockOptions::CONTINUOUS) || self.options.contains(ClockOptions::MONOTONIC) && backwards {
+        if self.options.contains(ClockOptions::CONTINUOUS)
+            || self.options.contains(ClockOptions::MONOTONIC) && backwards
+        {
             return Err(ZxError::InvalidArgs);
         }
         Ok(())
@@ -161,7 +194,9 @@ impl Clock {
 impl State {
     fn apply(&mut self, update: Update, now_ticks: i64) {
         if update.value.is_some() || update.rate_adjust.is_some() {
-            let value = update.value.unwrap_or_else(|| self.from_ticks.at(now_ticks));
+            let value = update
+                .value
+                .unwrap_or_else(|| self.from_ticks.at(now_ticks));
             let rate = match update.rate_adjust {
                 Some(adjust) => Line::adjusted_rate(adjust),
                 None if self.started => self.from_mono.rate(),

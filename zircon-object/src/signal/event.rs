@@ -16,7 +16,9 @@ impl Event {
     /// # Errors
     /// - `NoMemory`: the kernel heap is exhausted.
     pub fn create() -> ZxResult<Arc<Self>> {
-        try_arc(Self { base: ObjectBase::new(Signals::empty()) })
+        try_arc(Self {
+            base: ObjectBase::new(Signals::empty()),
+        })
     }
 }
 

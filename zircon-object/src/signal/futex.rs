@@ -44,7 +44,9 @@ impl FutexTable {
     /// Nobody waits.
     #[must_use]
     pub const fn new() -> Self {
-        Self { queues: Mutex::new(Queues::new()) }
+        Self {
+            queues: Mutex::new(Queues::new()),
+        }
     }
 
     /// Lets `thread` join the queue of the futex at `address`. Then read the word, and either call [`FutexWait::begin`]
@@ -54,7 +56,11 @@ impl FutexTable {
     /// - `NoMemory`: the kernel heap is exhausted.
     pub fn enqueue(&self, address: usize, thread: &Arc<Thread>) -> ZxResult<FutexWait<'_>> {
         let name = self.queues.lock().join(address, Arc::downgrade(thread))?;
-        Ok(FutexWait { table: self, name: Some(name), address })
+        Ok(FutexWait {
+            table: self,
+            name: Some(name),
+            address,
+        })
     }
 
     /// Wakes up to `count` threads, who came first first. The futex then has the owner that `owner` says.
@@ -80,7 +86,13 @@ impl FutexTable {
     /// # Errors
     /// - `InvalidArgs`: the new owner waits on one of the two.
     /// - `NoMemory`: the kernel heap is exhausted.
-    pub fn requeue(&self, from: Requeue, to: usize, to_owner: Option<Weak<Thread>>, epoch: Epoch) -> ZxResult {
+    pub fn requeue(
+        &self,
+        from: Requeue,
+        to: usize,
+        to_owner: Option<Weak<Thread>>,
+        epoch: Epoch,
+    ) -> ZxResult {
         let mut wakes = Wakes::none();
         let dropped = {
             let mut queues = self.queues.lock();
@@ -92,7 +104,10 @@ impl FutexTable {
             let target = queues.open(to)?;
             let woken = queues.wake(from.address, from.wake_count, epoch.0, &mut wakes);
             queues.relocate(from.address, from.move_count, epoch.0, target);
-            let from_owner = queues.set_owner(from.address, woken.filter(|_| from.owner == NewOwner::Woken));
+            let from_owner = queues.set_owner(
+                from.address,
+                woken.filter(|_| from.owner == NewOwner::Woken),
+            );
             let to_owner = queues.set_owner(to, to_owner);
             queues.close_if_unused(to);
             (from_owner, to_owner)
@@ -104,7 +119,11 @@ impl FutexTable {
 
     /// Koid of the owner, if the futex has one that lives.
     pub fn owner(&self, address: usize) -> Koid {
-        let owner = self.queues.lock().owner(address).and_then(|owner| owner.upgrade());
+        let owner = self
+            .queues
+            .lock()
+            .owner(address)
+            .and_then(|owner| owner.upgrade());
         match owner {
             Some(thread) if thread.phase() != Phase::Dead => thread.base().koid(),
             _ => Koid::NONE,
@@ -147,7 +166,10 @@ impl FutexWait<'_> {
     pub fn begin(&self, owner: Option<Weak<Thread>>) -> ZxResult {
         let dropped = {
             let mut queues = self.table.queues.lock();
-            if owner.as_ref().is_some_and(|owner| queues.waits(self.address, owner)) {
+            if owner
+                .as_ref()
+                .is_some_and(|owner| queues.waits(self.address, owner))
+            {
                 return Err(ZxError::InvalidArgs);
             }
             if self.name.is_none_or(|name| queues.is_woken(name)) {
@@ -162,7 +184,9 @@ impl FutexWait<'_> {
     /// Gives the place up for want of time. Whether a wake had come after all: then the wait has succeeded.
     #[must_use]
     pub fn leave(mut self) -> Ended {
-        let Some(name) = self.name.take() else { return Ended::Woken };
+        let Some(name) = self.name.take() else {
+            return Ended::Woken;
+        };
         match self.table.queues.lock().give_up(name) {
             Some(_) => Ended::Woken,
             None => Ended::Waiting,
@@ -182,7 +206,9 @@ pub enum Ended {
 impl Future for FutexWait<'_> {
     type Output = ();
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(name) = self.name else { return Poll::Ready(()) };
+        let Some(name) = self.name else {
+            return Poll::Ready(());
+        };
         {
             let mut queues = self.table.queues.lock();
             if !queues.is_woken(name) {
@@ -202,7 +228,10 @@ impl Drop for FutexWait<'_> {
         let unused_wake = self.table.queues.lock().give_up(name);
         if let Some(address) = unused_wake {
             let mut wakes = Wakes::none();
-            self.table.queues.lock().wake(address, 1, u64::MAX, &mut wakes);
+            self.table
+                .queues
+                .lock()
+                .wake(address, 1, u64::MAX, &mut wakes);
             wakes.wake();
         }
     }
@@ -214,12 +243,18 @@ mod tests {
     use core::task::Waker;
 
     fn poll(wait: &mut FutexWait<'_>) -> bool {
-        Pin::new(wait).poll(&mut Context::from_waker(Waker::noop())).is_ready()
+        Pin::new(wait)
+            .poll(&mut Context::from_waker(Waker::noop()))
+            .is_ready()
     }
 
     fn join(table: &FutexTable, address: usize) -> FutexWait<'_> {
         let name = table.queues.lock().join(address, Weak::new()).unwrap();
-        FutexWait { table, name: Some(name), address }
+        FutexWait {
+            table,
+            name: Some(name),
+            address,
+        }
     }
 
     #[test]
@@ -257,7 +292,12 @@ mod tests {
         let (mut a, mut b, mut c) = (join(&table, 4), join(&table, 4), join(&table, 4));
         let epoch = table.epoch();
         let mut late = join(&table, 4);
-        let from = Requeue { address: 4, wake_count: 1, move_count: 9, owner: NewOwner::Nobody };
+        let from = Requeue {
+            address: 4,
+            wake_count: 1,
+            move_count: 9,
+            owner: NewOwner::Nobody,
+        };
         table.requeue(from, 8, None, epoch).unwrap();
         assert!(poll(&mut a) && !poll(&mut b) && !poll(&mut c));
         table.wake(4, 9, NewOwner::Nobody);
@@ -270,11 +310,18 @@ mod tests {
     fn many_futexes_come_and_go() {
         let table = FutexTable::new();
         for round in 0..10 {
-            let mut waits: std::vec::Vec<_> = (0..500).map(|i| join(&table, (i + round) * 4)).collect();
+            let mut waits: std::vec::Vec<_> =
+                (0..500).map(|i| join(&table, (i + round) * 4)).collect();
             for i in 0..250 {
                 table.wake((i * 2 + round) * 4, 1, NewOwner::Nobody);
             }
-            assert_eq!(waits.iter_mut().filter_map(|wait| poll(wait).then_some(())).count(), 250);
+            assert_eq!(
+                waits
+                    .iter_mut()
+                    .filter_map(|wait| poll(wait).then_some(()))
+                    .count(),
+                250
+            );
         }
     }
 }

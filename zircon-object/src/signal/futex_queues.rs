@@ -73,7 +73,15 @@ impl Queues {
 
     /// Adds a waiter at the end of a futex's line.
     pub(super) fn join(&mut self, address: usize, thread: Weak<Thread>) -> ZxResult<WaiterName> {
-        let waiter = Waiter { futex: NONE, previous: NONE, next: NONE, arrival: 0, thread, waker: None, address };
+        let waiter = Waiter {
+            futex: NONE,
+            previous: NONE,
+            next: NONE,
+            arrival: 0,
+            thread,
+            waker: None,
+            address,
+        };
         let index = match self.waiters.get_mut(self.free_waiter as usize) {
             Some(free) => {
                 let index = core::mem::replace(&mut self.free_waiter, free.next);
@@ -104,7 +112,13 @@ impl Queues {
             return Ok(found);
         }
         let bucket = bucket_of(address);
-        let futex = Futex { address, head: NONE, tail: NONE, owner: None, next: self.buckets[bucket] };
+        let futex = Futex {
+            address,
+            head: NONE,
+            tail: NONE,
+            owner: None,
+            next: self.buckets[bucket],
+        };
         let index = match self.futexes.get_mut(self.free_futex as usize) {
             Some(free) => {
                 let index = core::mem::replace(&mut self.free_futex, free.next);
@@ -131,10 +145,18 @@ impl Queues {
     }
 
     /// Wakes up to `count` waiters that joined before `epoch`. If it was at least one, the thread woken last.
-    pub(super) fn wake(&mut self, address: usize, count: usize, epoch: u64, wakes: &mut Wakes) -> Option<Weak<Thread>> {
+    pub(super) fn wake(
+        &mut self,
+        address: usize,
+        count: usize,
+        epoch: u64,
+        wakes: &mut Wakes,
+    ) -> Option<Weak<Thread>> {
         let mut woken = None;
         for _ in 0..count {
-            let Some(index) = self.first_before(address, epoch) else { break };
+            let Some(index) = self.first_before(address, epoch) else {
+                break;
+            };
             self.unlink(index);
             let waiter = &mut self.waiters[index as usize];
             woken = Some(waiter.thread.clone());
@@ -148,28 +170,39 @@ impl Queues {
     /// Moves up to `count` waiters that joined before `epoch` to the end of another futex's line.
     pub(super) fn relocate(&mut self, address: usize, count: usize, epoch: u64, to: FutexName) {
         for _ in 0..count {
-            let Some(index) = self.first_before(address, epoch) else { break };
+            let Some(index) = self.first_before(address, epoch) else {
+                break;
+            };
             self.unlink(index);
             self.append(to, index);
         }
     }
 
     /// Sets the owner, which only a futex with waiters has. Gives back what is to be dropped without the lock.
-    pub(super) fn set_owner(&mut self, address: usize, owner: Option<Weak<Thread>>) -> Option<Weak<Thread>> {
+    pub(super) fn set_owner(
+        &mut self,
+        address: usize,
+        owner: Option<Weak<Thread>>,
+    ) -> Option<Weak<Thread>> {
         match self.find(address) {
-            Some(FutexName(index)) => core::mem::replace(&mut self.futexes[index as usize].owner, owner),
+            Some(FutexName(index)) => {
+                core::mem::replace(&mut self.futexes[index as usize].owner, owner)
+            }
             None => owner,
         }
     }
 
     /// The owner.
     pub(super) fn owner(&self, address: usize) -> Option<Weak<Thread>> {
-        self.find(address).and_then(|FutexName(index)| self.futexes[index as usize].owner.clone())
+        self.find(address)
+            .and_then(|FutexName(index)| self.futexes[index as usize].owner.clone())
     }
 
     /// Whether a thread waits for a futex.
     pub(super) fn waits(&self, address: usize, thread: &Weak<Thread>) -> bool {
-        let mut next = self.find(address).map_or(NONE, |FutexName(index)| self.futexes[index as usize].head);
+        let mut next = self
+            .find(address)
+            .map_or(NONE, |FutexName(index)| self.futexes[index as usize].head);
         while let Some(waiter) = self.waiters.get(next as usize) {
             if waiter.thread.ptr_eq(thread) {
                 return true;
@@ -246,7 +279,11 @@ impl Queues {
     /// Takes a waiter out of its line; with the last one the futex goes, and its owner with it.
     fn unlink(&mut self, index: u32) {
         let waiter = &mut self.waiters[index as usize];
-        let (futex, previous, next) = (core::mem::replace(&mut waiter.futex, NONE), waiter.previous, waiter.next);
+        let (futex, previous, next) = (
+            core::mem::replace(&mut waiter.futex, NONE),
+            waiter.previous,
+            waiter.next,
+        );
         match self.waiters.get_mut(previous as usize) {
             Some(before) => before.next = next,
             None => self.futexes[futex as usize].head = next,
@@ -284,7 +321,10 @@ impl Queues {
 }
 
 fn index_of(len: usize) -> ZxResult<u32> {
-    u32::try_from(len).ok().filter(|index| *index != NONE).ok_or(ZxError::NoMemory)
+    u32::try_from(len)
+        .ok()
+        .filter(|index| *index != NONE)
+        .ok_or(ZxError::NoMemory)
 }
 
 fn bucket_of(address: usize) -> usize {

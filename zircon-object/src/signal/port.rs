@@ -62,8 +62,16 @@ impl Port {
     /// # Errors
     /// - `NoMemory`: the kernel heap is exhausted.
     pub fn create() -> ZxResult<Arc<Self>> {
-        let inner = Inner { packets: PacketSlab::new(), line: Vec::new(), next_ticket: 0, closed: false };
-        try_arc(Self { base: ObjectBase::new(Signals::empty()), inner: Mutex::new(inner) })
+        let inner = Inner {
+            packets: PacketSlab::new(),
+            line: Vec::new(),
+            next_ticket: 0,
+            closed: false,
+        };
+        try_arc(Self {
+            base: ObjectBase::new(Signals::empty()),
+            inner: Mutex::new(inner),
+        })
     }
 
     /// Queues a packet of a program.
@@ -78,7 +86,10 @@ impl Port {
             return Err(ZxError::NoMemory);
         }
         let mut wakes = Wakes::none();
-        let queued = self.inner.lock().queue_user(PortPacket::user(key, status, payload), &mut wakes);
+        let queued = self
+            .inner
+            .lock()
+            .queue_user(PortPacket::user(key, status, payload), &mut wakes);
         if queued.is_err() {
             USER_PACKETS.fetch_sub(1, Ordering::Relaxed);
         }
@@ -88,7 +99,10 @@ impl Port {
 
     /// Waits for the first packet.
     pub fn wait(&self) -> PacketWait<'_> {
-        PacketWait { port: self, ticket: None }
+        PacketWait {
+            port: self,
+            ticket: None,
+        }
     }
 
     /// Queues a packet when `object` shows a wanted signal, now or later. `count` is what the packet says when that is now.
@@ -96,14 +110,30 @@ impl Port {
     /// # Errors
     /// - `NoMemory`: the kernel heap is exhausted.
     /// - `BadHandle`: the port's last handle is gone.
-    pub fn wait_async(self: &Arc<Self>, object: &Arc<dyn KernelObject>, wait: AsyncWait, count: u64) -> ZxResult {
-        let AsyncWait { key, trigger, handle, style } = wait;
+    pub fn wait_async(
+        self: &Arc<Self>,
+        object: &Arc<dyn KernelObject>,
+        wait: AsyncWait,
+        count: u64,
+    ) -> ZxResult {
+        let AsyncWait {
+            key,
+            trigger,
+            handle,
+            style,
+        } = wait;
         let name = {
             let mut inner = self.inner.lock();
             if inner.closed {
                 return Err(ZxError::BadHandle);
             }
-            inner.packets.arm(Armed { key, trigger, handle, style, place: None })?
+            inner.packets.arm(Armed {
+                key,
+                trigger,
+                handle,
+                style,
+                place: None,
+            })?
         };
         let signals = object.base().signals();
         let signals_now = signals.get();
@@ -143,11 +173,14 @@ impl Port {
     /// # Errors
     /// - `NotFound`: there was none.
     pub fn cancel(&self, object: &dyn KernelObject, handle: HandleKey, key: u64) -> ZxResult {
-        let waits = object.base().signals().remove_where(|observer, item, through| {
-            through == handle
-                && core::ptr::addr_eq(Arc::as_ptr(observer), self)
-                && self.inner.lock().disarm_key(SlotName(item), key)
-        });
+        let waits = object
+            .base()
+            .signals()
+            .remove_where(|observer, item, through| {
+                through == handle
+                    && core::ptr::addr_eq(Arc::as_ptr(observer), self)
+                    && self.inner.lock().disarm_key(SlotName(item), key)
+            });
         let packets = self.inner.lock().packets.remove_fired(handle, key);
         if waits + packets == 0 {
             Err(ZxError::NotFound)
@@ -159,7 +192,9 @@ impl Port {
     /// Queues the packet of a wait that is satisfied while it is being made.
     fn fire_now(&self, name: SlotName, observed: Signals, count: u64, style: Style) {
         let mut wakes = Wakes::none();
-        self.inner.lock().fire(name, observed, count, style.stamp, &mut wakes);
+        self.inner
+            .lock()
+            .fire(name, observed, count, style.stamp, &mut wakes);
         wakes.wake();
     }
 }
@@ -177,7 +212,14 @@ impl Inner {
         Ok(())
     }
 
-    fn fire(&mut self, name: SlotName, observed: Signals, count: u64, stamp: Stamp, wakes: &mut Wakes) {
+    fn fire(
+        &mut self,
+        name: SlotName,
+        observed: Signals,
+        count: u64,
+        stamp: Stamp,
+        wakes: &mut Wakes,
+    ) {
         let timestamp = match stamp {
             Stamp::None => 0,
             Stamp::Time => kernel_hal::time::now(),
@@ -187,12 +229,19 @@ impl Inner {
     }
 
     fn disarm_key(&mut self, name: SlotName, key: u64) -> bool {
-        self.packets.armed(name).is_some_and(|armed| armed.key == key) && self.packets.disarm(name)
+        self.packets
+            .armed(name)
+            .is_some_and(|armed| armed.key == key)
+            && self.packets.disarm(name)
     }
 
     /// Wakes the last thread of the line for which there is a packet: those before it were woken before.
     fn wake_last_served(&self, wakes: &mut Wakes) {
-        let served = self.packets.queued().checked_sub(1).and_then(|last| self.line.get(last));
+        let served = self
+            .packets
+            .queued()
+            .checked_sub(1)
+            .and_then(|last| self.line.get(last));
         if let Some(waiting) = served {
             wakes.push(waiting.waker.clone());
         }
@@ -228,14 +277,21 @@ impl Future for PacketWait<'_> {
             }
             let ticket = inner.next_ticket;
             inner.next_ticket += 1;
-            if let Err(error) = inner.line.try_push(Waiting { ticket, waker: cx.waker().clone() }) {
+            if let Err(error) = inner.line.try_push(Waiting {
+                ticket,
+                waker: cx.waker().clone(),
+            }) {
                 return Poll::Ready(Err(error));
             }
             drop(inner);
             self.ticket = Some(ticket);
             return Poll::Pending;
         };
-        let Some(position) = inner.line.iter().position(|waiting| waiting.ticket == ticket) else {
+        let Some(position) = inner
+            .line
+            .iter()
+            .position(|waiting| waiting.ticket == ticket)
+        else {
             return Poll::Ready(Err(ZxError::BadState));
         };
         let Some(packet) = inner.take(position) else {
@@ -260,7 +316,10 @@ impl Drop for PacketWait<'_> {
         let mut wakes = Wakes::none();
         let left = {
             let mut inner = self.port.inner.lock();
-            let position = inner.line.iter().position(|waiting| waiting.ticket == ticket);
+            let position = inner
+                .line
+                .iter()
+                .position(|waiting| waiting.ticket == ticket);
             let left = position.map(|position| inner.line.remove(position));
             inner.wake_last_served(&mut wakes);
             left
@@ -274,7 +333,9 @@ impl Observer for Port {
     fn notify(&self, item: usize, old: Signals, new: Signals, wakes: &mut Wakes) -> Verdict {
         let name = SlotName(item);
         let mut inner = self.inner.lock();
-        let Some(armed) = inner.packets.armed(name) else { return Verdict::Remove };
+        let Some(armed) = inner.packets.armed(name) else {
+            return Verdict::Remove;
+        };
         let (trigger, style) = (armed.trigger, armed.style);
         let shown = match style.edge {
             Edge::Level => new,

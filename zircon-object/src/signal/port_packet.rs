@@ -91,7 +91,10 @@ impl SlotName {
     fn new(index: u32, generation: u32) -> Self {
         Self((generation as usize) << 32 | index as usize)
     }
-    #[expect(clippy::cast_possible_truncation, reason = "index and generation are the halves of the number")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "index and generation are the halves of the number"
+    )]
     fn split(self) -> (usize, u32) {
         (self.0 & u32::MAX as usize, (self.0 >> 32) as u32)
     }
@@ -99,7 +102,14 @@ impl SlotName {
 
 impl PacketSlab {
     pub(super) const fn new() -> Self {
-        Self { cells: Vec::new(), free: NONE, head: NONE, tail: NONE, queued: 0, user: 0 }
+        Self {
+            cells: Vec::new(),
+            free: NONE,
+            head: NONE,
+            tail: NONE,
+            queued: 0,
+            user: 0,
+        }
     }
 
     /// Packets in the queue.
@@ -121,7 +131,11 @@ impl PacketSlab {
     pub(super) fn armed(&mut self, name: SlotName) -> Option<&mut Armed> {
         let (index, generation) = name.split();
         match self.cells.get_mut(index) {
-            Some(Cell { generation: current, slot: Slot::Armed(armed), .. }) if *current == generation => Some(armed),
+            Some(Cell {
+                generation: current,
+                slot: Slot::Armed(armed),
+                ..
+            }) if *current == generation => Some(armed),
             _ => None,
         }
     }
@@ -137,7 +151,9 @@ impl PacketSlab {
 
     /// Turns a wait into its packet, at the end of the queue.
     pub(super) fn fire(&mut self, name: SlotName, observed: Signals, count: u64, timestamp: i64) {
-        let Some(armed) = self.armed(name) else { return };
+        let Some(armed) = self.armed(name) else {
+            return;
+        };
         let signal = PacketSignal {
             trigger: armed.trigger,
             observed,
@@ -145,7 +161,10 @@ impl PacketSlab {
             timestamp: timestamp.cast_unsigned(),
             ..Default::default()
         };
-        let (packet, source) = (PortPacket::signal_one(armed.key, signal), Source::Wait(armed.handle));
+        let (packet, source) = (
+            PortPacket::signal_one(armed.key, signal),
+            Source::Wait(armed.handle),
+        );
         let index = name.split().0;
         self.cells[index].slot = Slot::Queued(packet, source);
         self.append(index);
@@ -163,7 +182,9 @@ impl PacketSlab {
     pub(super) fn pop(&mut self) -> Option<(PortPacket, Source)> {
         let index = self.head;
         let cell = self.cells.get_mut(index as usize)?;
-        let Slot::Queued(packet, source) = cell.slot else { return None };
+        let Slot::Queued(packet, source) = cell.slot else {
+            return None;
+        };
         self.unlink(NONE, index);
         self.release(index as usize);
         Some((packet, source))
@@ -188,11 +209,16 @@ impl PacketSlab {
     }
 
     /// Empties the slab. Gives back where waits are still registered.
-    pub(super) fn close(&mut self) -> impl Iterator<Item = (Weak<dyn KernelObject>, ObserverToken)> {
-        core::mem::replace(self, Self::new()).cells.into_iter().filter_map(|cell| match cell.slot {
-            Slot::Armed(armed) => armed.place,
-            Slot::Queued(..) | Slot::Free => None,
-        })
+    pub(super) fn close(
+        &mut self,
+    ) -> impl Iterator<Item = (Weak<dyn KernelObject>, ObserverToken)> {
+        core::mem::replace(self, Self::new())
+            .cells
+            .into_iter()
+            .filter_map(|cell| match cell.slot {
+                Slot::Armed(armed) => armed.place,
+                Slot::Queued(..) | Slot::Free => None,
+            })
     }
 
     fn allocate(&mut self, slot: Slot) -> ZxResult<u32> {
@@ -201,8 +227,15 @@ impl PacketSlab {
             (cell.slot, cell.next) = (slot, NONE);
             return Ok(index);
         }
-        let index = u32::try_from(self.cells.len()).ok().filter(|index| *index != NONE).ok_or(ZxError::NoMemory)?;
-        self.cells.try_push(Cell { generation: 0, next: NONE, slot })?;
+        let index = u32::try_from(self.cells.len())
+            .ok()
+            .filter(|index| *index != NONE)
+            .ok_or(ZxError::NoMemory)?;
+        self.cells.try_push(Cell {
+            generation: 0,
+            next: NONE,
+            slot,
+        })?;
         Ok(index)
     }
 

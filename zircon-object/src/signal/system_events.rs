@@ -26,7 +26,11 @@ pub fn system_event(level: SystemEvent) -> ZxResult<Arc<Event>> {
     }
     let event = Event::create()?;
     if level == SystemEvent::MemoryPressureNormal {
-        event.base().signals().change(Signals::empty(), Signals::SIGNALED).wake();
+        event
+            .base()
+            .signals()
+            .change(Signals::empty(), Signals::SIGNALED)
+            .wake();
     }
     *place = Some(event.clone());
     Ok(event)

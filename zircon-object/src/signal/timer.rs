@@ -39,7 +39,12 @@ impl Timer {
     /// - `NoMemory`: the kernel heap is exhausted.
     pub fn create(mode: SlackMode) -> ZxResult<Arc<Self>> {
         let slot = TIMERS.register().map_err(|_| ZxError::NoMemory)?;
-        try_arc(Self { base: ObjectBase::new(Signals::empty()), mode, slot, setting: Mutex::new(None) })
+        try_arc(Self {
+            base: ObjectBase::new(Signals::empty()),
+            mode,
+            slot,
+            setting: Mutex::new(None),
+        })
     }
 
     /// Sets it, in place of what it was set to. A deadline that has passed fires it at once. With slack it fires together with
@@ -50,11 +55,19 @@ impl Timer {
             if deadline <= kernel_hal::time::now() {
                 self.slot.disarm();
                 *setting = None;
-                self.base.signals().change(Signals::SIGNALED, Signals::SIGNALED)
+                self.base
+                    .signals()
+                    .change(Signals::SIGNALED, Signals::SIGNALED)
             } else {
                 let fires = self.arm(deadline, slack);
-                *setting = Some(Setting { deadline, slack, fires });
-                self.base.signals().change(Signals::SIGNALED, Signals::empty())
+                *setting = Some(Setting {
+                    deadline,
+                    slack,
+                    fires,
+                });
+                self.base
+                    .signals()
+                    .change(Signals::SIGNALED, Signals::empty())
             }
         };
         wakes.wake();
@@ -67,7 +80,10 @@ impl Timer {
             return deadline;
         }
         let window = self.mode.deadline(deadline, slack);
-        let (first, last) = (deadline.saturating_sub(window.early), deadline.saturating_add(window.late));
+        let (first, last) = (
+            deadline.saturating_sub(window.early),
+            deadline.saturating_add(window.late),
+        );
         self.slot.arm_coalesced(first..=last, deadline, action)
     }
 
@@ -77,7 +93,9 @@ impl Timer {
             let mut setting = self.setting.lock();
             self.slot.disarm();
             *setting = None;
-            self.base.signals().change(Signals::SIGNALED, Signals::empty())
+            self.base
+                .signals()
+                .change(Signals::SIGNALED, Signals::empty())
         };
         wakes.wake();
     }
@@ -100,7 +118,9 @@ impl OnTimer for Timer {
                 return;
             }
             *setting = None;
-            self.base.signals().change(Signals::empty(), Signals::SIGNALED)
+            self.base
+                .signals()
+                .change(Signals::empty(), Signals::SIGNALED)
         };
         wakes.wake();
     }

@@ -8,16 +8,21 @@ use zerocopy::{Immutable, IntoBytes};
 use zircon_object::dev::resource::Sharing;
 use zircon_object::dev::Resource;
 use zx_abi::device::{ResourceKind, RESOURCE_EXCLUSIVE};
+use zircon_object::ipc::socket::Kind;
+use zircon_object::ipc::Socket;
 use zircon_object::object::{Handle, KernelObject, Koid};
+use zircon_object::signal::Timer;
 use zircon_object::task::job::KillOnOom;
 use zircon_object::task::thread_state::Phase;
 use zircon_object::task::{Job, Process, ProcessStatus, Thread};
 use zircon_object::vm::{Vmar, Vmo};
 use zx_abi::info::{
     CpuStatsInfo, HandleBasicInfo, HandleCountInfo, HandleExtendedInfo, InfoTopic, JobInfo, KmemStatsInfo,
-    ProcessHandleStatsInfo, ProcessInfo, ResourceInfo, TaskRuntimeInfo, ThreadInfo, ThreadStatsInfo, VmarInfo, CPU_ONLINE, PROP_WAITABLE,
+    ProcessHandleStatsInfo, ProcessInfo, ResourceInfo, SocketInfo, TaskRuntimeInfo, ThreadInfo, ThreadStatsInfo, TimerInfo, VmarInfo,
+    CPU_ONLINE, PROP_WAITABLE,
 };
 use zx_abi::limits::PAGE_SIZE;
+use zx_abi::stream::SocketOptions;
 use zx_abi::{HandleValue, ObjectType, Rights, ZxError, ZxResult};
 
 /// Where the records go.
@@ -162,7 +167,27 @@ pub(crate) fn sys_object_get_info(
             caller.get::<Thread>(handle, Rights::INSPECT)?;
             Err(ZxError::BadState)
         }
-        InfoTopic::Timer | InfoTopic::Bti | InfoTopic::Socket | InfoTopic::Stream | InfoTopic::Msi => Err(ZxError::NotSupported),
+        InfoTopic::Timer => sink.one(&timer_info(&*caller.get::<Timer>(handle, Rights::INSPECT)?)),
+        InfoTopic::Socket => sink.one(&socket_info(&*caller.get::<Socket>(handle, Rights::INSPECT)?)),
+        InfoTopic::Bti | InfoTopic::Stream | InfoTopic::Msi => Err(ZxError::NotSupported),
+    }
+}
+
+fn timer_info(timer: &Timer) -> TimerInfo {
+    let (deadline, slack) = timer.setting().map_or((0, 0), |setting| (setting.deadline, setting.slack));
+    TimerInfo { options: timer.mode() as u32, padding1: [0; 4], deadline, slack }
+}
+
+fn socket_info(socket: &Socket) -> SocketInfo {
+    let (fill, capacity) = (socket.fill(), Socket::CAPACITY as u64);
+    SocketInfo {
+        options: if socket.kind() == Kind::Datagram { SocketOptions::DATAGRAM.bits() } else { 0 },
+        padding1: [0; 4],
+        rx_buf_max: capacity,
+        rx_buf_size: fill.received as u64,
+        rx_buf_available: fill.available as u64,
+        tx_buf_max: fill.sent.map_or(0, |_| capacity),
+        tx_buf_size: fill.sent.unwrap_or(0) as u64,
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::Caller;
 use alloc::sync::Arc;
 use kernel_hal::user::{UserIn, UserOut};
+use zircon_object::ipc::Socket;
 use zircon_object::object::{downcast, KernelObject};
 use zircon_object::task::job::KillOnOom;
 use zircon_object::task::{Job, Process, Thread};
@@ -44,9 +45,9 @@ pub(crate) fn sys_object_get_property(
             let size = downcast::<Vmo>(object)?.content_size();
             return caller.write(UserOut::new(value.addr()), &size);
         }
-        Property::SocketRxThreshold | Property::SocketTxThreshold | Property::ExceptionState | Property::ExceptionStrategy => {
-            return Err(ZxError::NotSupported);
-        }
+        Property::SocketRxThreshold => sized(value_size, || Ok(downcast::<Socket>(object)?.thresholds().0))?,
+        Property::SocketTxThreshold => sized(value_size, || Ok(downcast::<Socket>(object)?.thresholds().1))?,
+        Property::ExceptionState | Property::ExceptionStrategy => return Err(ZxError::NotSupported),
         Property::RegisterGs | Property::RegisterFs | Property::JobKillOnOom | Property::ProcessHwTraceContextId => {
             return Err(ZxError::InvalidArgs);
         }
@@ -74,7 +75,8 @@ pub(crate) fn sys_object_set_property(
         return Err(ZxError::InvalidArgs);
     }
     let (object, _) = caller.get_any(handle, Rights::SET_PROPERTY)?;
-    match Property::from_raw(property).ok_or(ZxError::InvalidArgs)? {
+    let property = Property::from_raw(property).ok_or(ZxError::InvalidArgs)?;
+    match property {
         Property::Name => {
             let mut name = [0; NAME_LEN];
             let len = value_size.min(NAME_LEN - 1);
@@ -110,9 +112,17 @@ pub(crate) fn sys_object_set_property(
             vmo.set_content_size(caller.read(UserIn::new(value.addr()))?);
             Ok(())
         }
-        Property::SocketRxThreshold | Property::SocketTxThreshold | Property::ExceptionState | Property::ExceptionStrategy => {
-            Err(ZxError::NotSupported)
+        Property::SocketRxThreshold | Property::SocketTxThreshold => {
+            need(value_size, size_of::<usize>())?;
+            let socket = downcast::<Socket>(object)?;
+            let bytes = caller.read(UserIn::<usize>::new(value.addr()))?;
+            if property == Property::SocketRxThreshold {
+                socket.set_read_threshold(bytes)
+            } else {
+                socket.set_write_threshold(bytes)
+            }
         }
+        Property::ExceptionState | Property::ExceptionStrategy => Err(ZxError::NotSupported),
         Property::ProcessVdsoBaseAddress | Property::ProcessHwTraceContextId => Err(ZxError::InvalidArgs),
     }
 }
