@@ -85,6 +85,21 @@ mod tests {
         assert_eq!(slots(Level::Zircon2019).len(), 13);
     }
 
+    /// `facts/boot.md`, sections 2 and 13: 2019 has the decompressor, before what the last crash left.
+    #[test]
+    fn the_levels_differ_in_the_decompressor_and_in_the_tail() {
+        let (home, older) = (slots(Level::Home), slots(Level::Zircon2019));
+        assert_eq!(home[..8], older[..8]);
+        assert_eq!((home[8], older[8], older[9]), (Slot::Crashlog, Slot::Decompressor, Slot::Crashlog));
+        assert!(home[11..].iter().all(|slot| *slot == Slot::Instrumentation));
+        assert_eq!(older[10..], [Slot::CounterNames, Slot::Counters, Slot::Instrumentation]);
+    }
+
+    #[test]
+    fn what_is_no_printable_ascii_becomes_a_dot() {
+        assert_eq!(command_line("name=\u{e4}\u{1}"), b"name=...\0");
+    }
+
     #[test]
     fn words_are_ended_by_nul_and_get_a_value() {
         assert_eq!(command_line("userboot=bin/shell  userboot.shutdown"), b"userboot=bin/shell\0userboot.shutdown=\0");

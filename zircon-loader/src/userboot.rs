@@ -2,8 +2,8 @@
 
 use crate::bootstrap::{command_line, slots, Slot};
 use crate::images::{BootImages, During, LoadError};
-use crate::vdso::{self, Image, ImageError, Level, Rodso};
 use crate::run;
+use crate::vdso::{self, Image, ImageError, Level, Rodso};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use zircon_object::dev::Resource;
@@ -34,21 +34,40 @@ pub fn start(images: &BootImages) -> Result<Arc<Process>, LoadError> {
     let job = Job::new_root().during("root job")?;
     let vdso = load_vdso(images.vdso)?;
     let layout = vdso::rodso(images.userboot).map_err(|error| bad("userboot", error))?;
-    let userboot = vmo_of(images.userboot.get(..layout.code.end).unwrap_or(images.userboot), b"userboot").during("userboot")?;
+    let userboot = vmo_of(
+        images
+            .userboot
+            .get(..layout.code.end)
+            .unwrap_or(images.userboot),
+        b"userboot",
+    )
+    .during("userboot")?;
     let process = Process::create(&job, b"userboot").during("userboot's process")?;
-    let base = map_pair(&process, (&userboot, &layout), (&vdso.full, &vdso.layout)).during("mapping userboot and vDSO")?;
+    let base = map_pair(&process, (&userboot, &layout), (&vdso.full, &vdso.layout))
+        .during("mapping userboot and vDSO")?;
     let stack = map_stack(&process).during("userboot's stack")?;
     let thread = Thread::new(process.clone(), b"userboot").during("userboot's thread")?;
     let channel = send_message(images, &job, &process, &vdso)?;
     // The stack pointer is as after a call: 16-byte alignment less the return address, which is zero.
     let stack_pointer = ((stack + INITIAL_STACK_SIZE) & !15) - 8;
     let vdso_base = base + layout.code.end;
-    process.start(&thread, base + layout.entry, stack_pointer, Some(channel), vdso_base).during("starting userboot")?;
+    process
+        .start(
+            &thread,
+            base + layout.entry,
+            stack_pointer,
+            Some(channel),
+            vdso_base,
+        )
+        .during("starting userboot")?;
     Ok(process)
 }
 
 fn bad(part: &'static str, error: ImageError) -> LoadError {
-    LoadError::Image { part, why: error.describe() }
+    LoadError::Image {
+        part,
+        why: error.describe(),
+    }
 }
 
 /// Reads the vDSO: from now on its numbers are the numbers. Its constants are written before any copy is made.
@@ -57,14 +76,25 @@ fn load_vdso(file: &'static [u8]) -> Result<Vdso, LoadError> {
     let level = Level::of(&image);
     let sites = vdso::scan(&image).map_err(|error| bad("vDSO", error))?;
     let abi = VdsoAbi::new(&sites).map_err(|_| bad("vDSO", ImageError::Ambiguous))?;
-    log::info!("vDSO: {} calls from {} sites, level {level:?}", abi.len(), sites.len());
+    log::info!(
+        "vDSO: {} calls from {} sites, level {level:?}",
+        abi.len(),
+        sites.len()
+    );
     run::init(abi);
 
     let physmem = (kernel_hal::frame::stats().total * zircon_object::vm::PAGE_SIZE) as u64;
-    let constants = vdso::fill_constants(&image, level, kernel_hal::cpu::info(), kernel_hal::time::tick_ratio(), physmem)
-        .map_err(|error| bad("vDSO", error))?;
+    let constants = vdso::fill_constants(
+        &image,
+        level,
+        kernel_hal::cpu::info(),
+        kernel_hal::time::tick_ratio(),
+        physmem,
+    )
+    .map_err(|error| bad("vDSO", error))?;
     let full = vmo_of(image.bytes, b"vdso/full").during("vDSO")?;
-    full.write(constants.at as u64, &constants.bytes).during("vDSO constants")?;
+    full.write(constants.at as u64, &constants.bytes)
+        .during("vDSO constants")?;
     let code = image.layout.code.start as u64..image.layout.code.end as u64;
     full.mark_vdso(code.clone());
     let variant = |name: &[u8], calls| -> ZxResult<Arc<Vmo>> {
@@ -78,7 +108,13 @@ fn load_vdso(file: &'static [u8]) -> Result<Vdso, LoadError> {
     };
     let test1 = variant(b"vdso/test1", vdso::TEST1).during("vDSO variant test1")?;
     let test2 = variant(b"vdso/test2", vdso::TEST2).during("vDSO variant test2")?;
-    Ok(Vdso { full, test1, test2, layout: image.layout, level })
+    Ok(Vdso {
+        full,
+        test1,
+        test2,
+        layout: image.layout,
+        level,
+    })
 }
 
 /// A VMO with these bytes.
@@ -90,8 +126,15 @@ fn vmo_of(bytes: &[u8], name: &[u8]) -> ZxResult<Arc<Vmo>> {
 }
 
 /// Maps userboot and, right behind it, the vDSO, both as read-only data and executable code. Returns where userboot is.
-fn map_pair(process: &Process, userboot: (&Arc<Vmo>, &Rodso), vdso: (&Arc<Vmo>, &Rodso)) -> ZxResult<usize> {
-    let can_map = VmarOptions::CAN_MAP_READ | VmarOptions::CAN_MAP_WRITE | VmarOptions::CAN_MAP_EXECUTE | VmarOptions::CAN_MAP_SPECIFIC;
+fn map_pair(
+    process: &Process,
+    userboot: (&Arc<Vmo>, &Rodso),
+    vdso: (&Arc<Vmo>, &Rodso),
+) -> ZxResult<usize> {
+    let can_map = VmarOptions::CAN_MAP_READ
+        | VmarOptions::CAN_MAP_WRITE
+        | VmarOptions::CAN_MAP_EXECUTE
+        | VmarOptions::CAN_MAP_SPECIFIC;
     let size = userboot.1.code.end + vdso.1.code.end;
     let pair = process.root_vmar().allocate(can_map, 0, size as u64)?;
     let read = VmarOptions::PERM_READ | VmarOptions::SPECIFIC;
@@ -109,18 +152,27 @@ fn map_stack(process: &Process) -> ZxResult<usize> {
     let stack = Vmo::new(INITIAL_STACK_SIZE as u64, Resizable::No)?;
     stack.set_name(b"userboot-initial-stack");
     let options = VmarOptions::PERM_READ | VmarOptions::PERM_WRITE;
-    process.root_vmar().map(options, 0, &stack, 0, INITIAL_STACK_SIZE as u64, Perms::ALL)
+    process
+        .root_vmar()
+        .map(options, 0, &stack, 0, INITIAL_STACK_SIZE as u64, Perms::ALL)
 }
 
 /// Writes the one message and returns the end of the channel that userboot gets.
-fn send_message(images: &BootImages, job: &Arc<Job>, process: &Arc<Process>, vdso: &Vdso) -> Result<Handle, LoadError> {
+fn send_message(
+    images: &BootImages,
+    job: &Arc<Job>,
+    process: &Arc<Process>,
+    vdso: &Vdso,
+) -> Result<Handle, LoadError> {
     let resource = Resource::root().during("root resource")?;
     let zbi = vmo_of(images.zbi, b"zbi").during("boot image")?;
     let mut handles = Vec::new();
     for slot in slots(vdso.level) {
         let handle = match slot {
             Slot::ProcSelf => Handle::new(process.clone()),
-            Slot::VmarRootSelf => Handle::with_rights(process.root_vmar().clone(), Process::ROOT_VMAR_RIGHTS),
+            Slot::VmarRootSelf => {
+                Handle::with_rights(process.root_vmar().clone(), Process::ROOT_VMAR_RIGHTS)
+            }
             Slot::RootJob => Handle::new(job.clone()),
             Slot::RootResource => Handle::new(resource.clone()),
             Slot::Zbi => Handle::new(zbi.clone()),
@@ -139,13 +191,20 @@ fn send_message(images: &BootImages, job: &Arc<Job>, process: &Arc<Process>, vds
     // Both ends need a handle, or the first write finds its peer gone.
     let ours = Handle::new(ours).during("bootstrap channel")?;
     let theirs = Handle::new(theirs).during("bootstrap channel")?;
-    let message = Message::from_kernel(&command_line(images.cmdline), handles).during("bootstrap message")?;
-    ours.get::<Channel>(Rights::WRITE).and_then(|channel| channel.write(message)).map(drop).during("bootstrap message")?;
+    let message =
+        Message::from_kernel(&command_line(images.cmdline), handles).during("bootstrap message")?;
+    ours.get::<Channel>(Rights::WRITE)
+        .and_then(|channel| channel.write(message))
+        .map(drop)
+        .during("bootstrap message")?;
     Ok(theirs)
 }
 
 fn read_only(vmo: Arc<Vmo>, more: Rights) -> ZxResult<Handle> {
-    Handle::with_rights(vmo, Vmo::DEFAULT_RIGHTS.difference(Rights::WRITE).union(more))
+    Handle::with_rights(
+        vmo,
+        Vmo::DEFAULT_RIGHTS.difference(Rights::WRITE).union(more),
+    )
 }
 
 fn empty(name: &[u8]) -> ZxResult<Handle> {
@@ -154,5 +213,104 @@ fn empty(name: &[u8]) -> ZxResult<Handle> {
 
 fn decompressor(images: &BootImages) -> ZxResult<Handle> {
     let name = b"lib/hermetic/decompress-zbi.so";
-    read_only(vmo_of(images.decompressor.unwrap_or_default(), name)?, Rights::EXECUTE)
+    read_only(
+        vmo_of(images.decompressor.unwrap_or_default(), name)?,
+        Rights::EXECUTE,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vdso::sample::{stub, Hash, Sample, Symbols, CONSTANTS};
+    use zircon_object::object::KernelObject;
+
+    fn leak(file: Vec<u8>) -> &'static [u8] {
+        alloc::boxed::Box::leak(file.into_boxed_slice())
+    }
+
+    fn images() -> BootImages {
+        let mut vdso = Sample::new();
+        vdso.function("zx_stream_create", &stub(7));
+        vdso.function("zx_process_exit", &stub(8));
+        vdso.local("DATA_CONSTANTS", CONSTANTS);
+        let mut userboot = Sample::new();
+        userboot.function("_start", &[0xf4]);
+        BootImages {
+            userboot: leak(userboot.stripped()),
+            vdso: leak(vdso.build(Hash::Gnu, Symbols::Kept)),
+            zbi: b"any bytes will do",
+            decompressor: None,
+            cmdline: "userboot=bin/shell",
+        }
+    }
+
+    fn failure(images: &BootImages) -> alloc::string::String {
+        kernel_hal_hosted::init();
+        start(images)
+            .err()
+            .map(|error| alloc::format!("{error}"))
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn userboot_starts_with_the_vdso_right_behind_it() {
+        kernel_hal_hosted::init();
+        let process = start(&images()).unwrap();
+        let vdso = process.space().vdso_base().unwrap();
+        let mut magic = [0; 4];
+        process.space().read_memory(vdso, &mut magic).unwrap();
+        assert_eq!(&magic, b"\x7fELF");
+        process
+            .space()
+            .read_memory(vdso - 0x2000, &mut magic)
+            .unwrap();
+        assert_eq!(&magic, b"\x7fELF");
+        let mut version = [0; 6];
+        process
+            .space()
+            .read_memory(vdso + CONSTANTS + 56, &mut version)
+            .unwrap();
+        assert_eq!(&version, b"zcore-");
+        assert_eq!(process.name().unwrap().get()[..9], *b"userboot\0");
+    }
+
+    #[test]
+    fn a_part_that_is_no_elf_file_is_named() {
+        assert_eq!(
+            failure(&BootImages {
+                userboot: b"no",
+                ..images()
+            }),
+            "userboot is not an ELF file"
+        );
+        assert_eq!(
+            failure(&BootImages {
+                vdso: b"no",
+                ..images()
+            }),
+            "vDSO is not an ELF file"
+        );
+    }
+
+    #[test]
+    fn a_vdso_without_calls_is_named() {
+        let mut vdso = Sample::new();
+        vdso.function("zx_event_create", &[0xc3]);
+        let why = failure(&BootImages {
+            vdso: leak(vdso.stripped()),
+            ..images()
+        });
+        assert_eq!(
+            why,
+            "vDSO contains no syscall instruction that could be named"
+        );
+    }
+
+    #[test]
+    fn too_little_memory_is_an_error_that_names_the_step() {
+        kernel_hal_hosted::init();
+        kernel_hal_hosted::frame::set_frame_limit(4);
+        assert_eq!(failure(&images()), "vDSO variant test2: ZX_ERR_NO_MEMORY");
+    }
 }

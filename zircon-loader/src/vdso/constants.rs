@@ -26,11 +26,24 @@ pub(crate) struct Constants {
 ///
 /// # Errors
 /// - `NoConstants`: the image does not show where they go.
-pub(crate) fn fill_constants(image: &Image<'_>, level: Level, cpu: CpuInfo, ticks: TickRatio, physmem: u64) -> Result<Constants, ImageError> {
+pub(crate) fn fill_constants(
+    image: &Image<'_>,
+    level: Level,
+    cpu: CpuInfo,
+    ticks: TickRatio,
+    physmem: u64,
+) -> Result<Constants, ImageError> {
     let first = loaded_by(image, "zx_system_get_num_cpus", &[0x8b, 0x05]);
-    let named = image.local.iter().find(|symbol| symbol.name == "DATA_CONSTANTS").map(|symbol| symbol.value);
+    let named = image
+        .local
+        .iter()
+        .find(|symbol| symbol.name == "DATA_CONSTANTS")
+        .map(|symbol| symbol.value);
     let exported = image.export("DATA_CONSTANTS").map(|symbol| symbol.value);
-    let at = named.or(exported).or(first).ok_or(ImageError::NoConstants)?;
+    let at = named
+        .or(exported)
+        .or(first)
+        .ok_or(ImageError::NoConstants)?;
     let mut all = VdsoConstants {
         max_num_cpus: cpu.count,
         features_cpu: cpu.features,
@@ -48,7 +61,8 @@ pub(crate) fn fill_constants(image: &Image<'_>, level: Level, cpu: CpuInfo, tick
     let bytes = match level {
         Level::Home => all.as_bytes().to_vec(),
         Level::Zircon2019 => {
-            let with_ratio = loaded_by(image, "zx_system_get_physmem", &[0x48, 0x8b, 0x05]).is_some_and(|physmem| physmem - at == 40);
+            let with_ratio = loaded_by(image, "zx_system_get_physmem", &[0x48, 0x8b, 0x05])
+                .is_some_and(|physmem| physmem.checked_sub(at) == Some(40));
             older(&all, with_ratio)
         }
     };

@@ -5,7 +5,8 @@
 //! of a stripped image, by the exported function that calls it. A number that has a name keeps it wherever it is used, so
 //! the combined exit helpers need no rule of their own.
 
-use super::image::{Image, ImageError, Symbol};
+use super::image::{Image, ImageError};
+use super::symbols::Symbol;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use zircon_syscall::abi::Site;
@@ -51,28 +52,50 @@ impl Raw {
 ///
 /// # Errors
 /// - `NoSyscalls`: none could be named.
+/// - `Ambiguous`: one number was named twice, differently.
 pub(crate) fn scan(image: &Image<'_>) -> Result<Vec<Site>, ImageError> {
     let raw = sites(image);
     let functions = exported_functions(image);
-    let mut names: BTreeMap<u32, SyscallId> = BTreeMap::new();
+    let mut names = BTreeMap::new();
     for site in &raw {
         if let Some(call) = by_local_symbol(image, *site) {
-            names.insert(site.number, call);
+            give(&mut names, site.number, call)?;
         }
     }
-    for site in &raw {
-        let within = functions.iter().filter(|function| contains(function, site.at));
-        let only_one = |function: &&Symbol<'_>| raw.iter().filter(|other| contains(function, other.at)).count() == 1;
-        for function in within.filter(only_one) {
-            if let Some(call) = kernel_call(function.name) {
-                names.entry(site.number).or_insert(call);
-            }
+    let exact = names.clone();
+    for site in raw.iter().filter(|site| !exact.contains_key(&site.number)) {
+        let within = functions
+            .iter()
+            .filter(|function| contains(function, site.at));
+        let only_one = |function: &&Symbol<'_>| {
+            raw.iter()
+                .filter(|other| contains(function, other.at))
+                .count()
+                == 1
+        };
+        for call in within
+            .filter(only_one)
+            .filter_map(|function| kernel_call(function.name))
+        {
+            give(&mut names, site.number, call)?;
         }
     }
     for (index, site) in raw.iter().enumerate() {
         if !names.contains_key(&site.number) {
-            let from = index.checked_sub(1).map_or(image.layout.code.start, |before| raw[before].return_offset());
-            if let Some(call) = by_caller(image, &functions, &names, from..site.at + 1) {
+            let from = index
+                .checked_sub(1)
+                .map_or(image.layout.code.start, |before| {
+                    raw[before].return_offset()
+                });
+            let inline = functions
+                .iter()
+                .any(|function| function.name == CHANNEL_CALL && contains(function, site.at));
+            let call = if inline {
+                Some(part_of_channel_call(&names))
+            } else {
+                by_caller(image, &functions, &names, from..site.at + 1)
+            };
+            if let Some(call) = call {
                 names.insert(site.number, call);
             }
         }
@@ -80,16 +103,38 @@ pub(crate) fn scan(image: &Image<'_>) -> Result<Vec<Site>, ImageError> {
     let mut found = Vec::new();
     for site in raw {
         let Some(call) = names.get(&site.number) else {
-            log::warn!("vDSO: the syscall at {:#x} with number {} has no name and is refused", site.at, site.number);
+            log::warn!(
+                "vDSO: the syscall at {:#x} with number {} has no name and is refused",
+                site.at,
+                site.number
+            );
             continue;
         };
-        let Ok(return_offset) = u32::try_from(site.return_offset()) else { continue };
-        found.push(Site { number: site.number, call: *call, return_offset });
+        let Ok(return_offset) = u32::try_from(site.return_offset()) else {
+            continue;
+        };
+        found.push(Site {
+            number: site.number,
+            call: *call,
+            return_offset,
+        });
     }
     if found.is_empty() {
         return Err(ImageError::NoSyscalls);
     }
     Ok(found)
+}
+
+/// Notes what a number means.
+fn give(
+    names: &mut BTreeMap<u32, SyscallId>,
+    number: u32,
+    call: SyscallId,
+) -> Result<(), ImageError> {
+    if *names.entry(number).or_insert(call) == call {
+        return Ok(());
+    }
+    Err(ImageError::Ambiguous)
 }
 
 /// Every `syscall` with a number loaded before it.
@@ -102,9 +147,13 @@ fn sites(image: &Image<'_>) -> Vec<Raw> {
         if image.bytes[at..at + 2] != SYSCALL {
             continue;
         }
-        let floor = found.last().map_or(code.start, |site| site.return_offset()).max(at.saturating_sub(LOAD_DISTANCE));
+        let floor = found
+            .last()
+            .map_or(code.start, |site| site.return_offset())
+            .max(at.saturating_sub(LOAD_DISTANCE));
         let load = (floor..at.saturating_sub(4)).rev().find(|load| {
-            image.bytes[*load] == MOV_EAX && image.word(load + 1).is_some_and(|number| number < 0x1000)
+            image.bytes[*load] == MOV_EAX
+                && image.word(load + 1).is_some_and(|number| number < 0x1000)
         });
         if let Some(number) = load.and_then(|load| image.word(load + 1)) {
             found.push(Raw { number, at });
@@ -119,7 +168,9 @@ fn exported_functions<'a>(image: &Image<'a>) -> Vec<Symbol<'a>> {
         .dynamic
         .iter()
         .map(|(_, symbol)| *symbol)
-        .filter(|symbol| symbol.name.starts_with("zx_") && image.layout.code.contains(&symbol.value))
+        .filter(|symbol| {
+            symbol.name.starts_with("zx_") && image.layout.code.contains(&symbol.value)
+        })
         .collect();
     functions.sort_by_key(|symbol| symbol.value);
     functions.dedup_by_key(|symbol| symbol.value);
@@ -131,15 +182,22 @@ fn contains(function: &Symbol<'_>, at: usize) -> bool {
 }
 
 fn by_local_symbol(image: &Image<'_>, site: Raw) -> Option<SyscallId> {
-    let here = image.local.iter().filter(|symbol| symbol.value == site.return_offset());
+    let here = image
+        .local
+        .iter()
+        .filter(|symbol| symbol.value == site.return_offset());
     here.filter_map(|symbol| {
-        let (call, _) = symbol.name.strip_prefix("CODE_SYSRET_")?.split_once("_VIA_zx_")?;
+        let (call, _) = symbol
+            .name
+            .strip_prefix("CODE_SYSRET_")?
+            .split_once("_VIA_zx_")?;
         kernel_call(call)
     })
     .next()
 }
 
-/// The kernel call that an exported function's only `syscall` makes.
+/// The kernel call behind a name. What the home ABI does in the vDSO alone or under a name of its own may be a kernel call in
+/// another level.
 fn kernel_call(function: &str) -> Option<SyscallId> {
     let name = function.strip_prefix("zx_")?;
     let call = SyscallId::from_name(name)?;
@@ -164,18 +222,24 @@ fn by_caller(
     const CALL: u8 = 0xe8;
     const JUMP: u8 = 0xe9;
     for function in functions {
-        for at in function.value..function.value.saturating_add(function.size).min(image.bytes.len()) {
+        for at in function.value
+            ..function
+                .value
+                .saturating_add(function.size)
+                .min(image.bytes.len())
+        {
             if !matches!(image.bytes[at], CALL | JUMP) {
                 continue;
             }
-            let Some(distance) = image.word(at + 1) else { continue };
+            let Some(distance) = image.word(at + 1) else {
+                continue;
+            };
             let target = (at + 5).wrapping_add_signed(distance.cast_signed() as isize);
             if !range.contains(&target) {
                 continue;
             }
-            if function.name == "zx_channel_call" {
-                let first = names.values().any(|call| *call == SyscallId::ChannelCallNoretry);
-                return Some(if first { SyscallId::ChannelCallFinish } else { SyscallId::ChannelCallNoretry });
+            if function.name == CHANNEL_CALL {
+                return Some(part_of_channel_call(names));
             }
             if let Some(call) = kernel_call(function.name) {
                 return Some(call);
@@ -183,4 +247,19 @@ fn by_caller(
         }
     }
     None
+}
+
+/// The exported function that makes two kernel calls: one that sends, and one that goes on waiting.
+const CHANNEL_CALL: &str = "zx_channel_call";
+
+/// What the next site of `zx_channel_call` is: it sends first, so that site comes first.
+fn part_of_channel_call(names: &BTreeMap<u32, SyscallId>) -> SyscallId {
+    if names
+        .values()
+        .any(|call| *call == SyscallId::ChannelCallNoretry)
+    {
+        SyscallId::ChannelCallFinish
+    } else {
+        SyscallId::ChannelCallNoretry
+    }
 }

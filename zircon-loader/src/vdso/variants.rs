@@ -20,12 +20,20 @@ pub(crate) fn block(image: &Image<'_>, calls: &[&str]) -> Vec<(usize, Vec<u8>)> 
     let mut changes = Vec::new();
     for (entry, symbol) in &image.dynamic {
         let name = symbol.name.strip_prefix('_').unwrap_or(symbol.name);
-        if !name.strip_prefix("zx_").is_some_and(|name| calls.contains(&name)) {
+        if !name
+            .strip_prefix("zx_")
+            .is_some_and(|name| calls.contains(&name))
+        {
             continue;
         }
-        if let Some(info) = image.bytes.get(entry + INFO) {
+        let code = symbol.value..symbol.value.saturating_add(symbol.size);
+        let in_code = image.layout.code.start <= code.start && code.end <= image.bytes.len();
+        if let (Some(info), true) = (image.bytes.get(entry + INFO), in_code) {
             changes.push((entry + INFO, [info & 0xf].to_vec()));
-            changes.push((symbol.value, core::iter::repeat_n(HLT, symbol.size).collect()));
+            changes.push((
+                symbol.value,
+                core::iter::repeat_n(HLT, symbol.size).collect(),
+            ));
         }
     }
     changes
