@@ -93,6 +93,7 @@ pub(crate) async fn sys_process_read_memory(
     }
     let process = caller.get::<Process>(handle, Rights::READ | Rights::WRITE)?;
     not_dead(&process)?;
+    let buffer_size = buffer_size.min(process.space().mapped_after(vaddr)?);
     let mut piece = piece_buffer(buffer_size)?;
     let mut done = 0;
     while done < buffer_size {
@@ -134,6 +135,7 @@ pub(crate) async fn sys_process_write_memory(
     }
     let process = caller.get::<Process>(handle, Rights::WRITE)?;
     not_dead(&process)?;
+    let buffer_size = buffer_size.min(process.space().mapped_after(vaddr)?);
     let mut piece = piece_buffer(buffer_size)?;
     let mut done = 0;
     while done < buffer_size {
