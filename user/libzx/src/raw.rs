@@ -39,6 +39,32 @@ pub fn call(id: SyscallId, args: &[usize]) -> i64 {
     result as i64
 }
 
+/// A call looked up once, to be made many times with nothing around it: for measurements.
+#[derive(Clone, Copy, Debug)]
+pub struct Prepared(Function);
+
+impl Prepared {
+    /// Looks the call up; None when the vDSO lacks it.
+    #[must_use]
+    pub fn new(id: SyscallId) -> Option<Self> {
+        let address = state::function(id)?;
+        // SAFETY: as in `call`.
+        Some(Self(unsafe {
+            mem::transmute::<*const (), Function>(address)
+        }))
+    }
+
+    /// Makes the call; the contract is that of [`call`].
+    #[inline]
+    #[must_use]
+    pub fn call(self, args: [usize; 8]) -> i64 {
+        let [a, b, c, d, e, f, g, h] = args;
+        // SAFETY: by this module's contract.
+        let result = unsafe { self.0(a, b, c, d, e, f, g, h) };
+        result as i64
+    }
+}
+
 /// [`call`] for calls that return a status.
 pub fn status(id: SyscallId, args: &[usize]) -> zx_abi::Status {
     #[expect(
