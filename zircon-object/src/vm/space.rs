@@ -162,6 +162,14 @@ impl AddressSpace {
         Ok(count)
     }
 
+    /// Bytes from `addr` to the end of the one mapping that has it.
+    ///
+    /// # Errors
+    /// - `NoMemory`: no mapping has the address.
+    pub fn mapped_after(&self, addr: VirtAddr) -> ZxResult<usize> {
+        Ok(self.memory_at(addr)?.room)
+    }
+
     fn memory_at(&self, addr: VirtAddr) -> ZxResult<Spot> {
         let tree = self.tree.lock();
         let place = tree.find_mapping(addr).ok_or(ZxError::NoMemory)?;
