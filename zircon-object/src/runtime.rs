@@ -24,8 +24,10 @@ impl TimerHardware for HalTimer {
     }
 }
 
-/// Serves timers if the hardware says that one may have expired. Call after an interrupt and after idling.
+/// Serves timers if the hardware says that one may have expired, and tells log readers of new lines of the kernel. Call after an
+/// interrupt and after idling, with no lock held.
 pub fn serve_timers() {
+    crate::diag::debuglog::announce();
     if kernel_hal::time::take_expiry() {
         while TIMERS.expire(kernel_hal::time::now()) == executor::Due::More {}
     }

@@ -10,6 +10,8 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 pub mod abi;
 mod args;
@@ -28,6 +30,8 @@ mod socket;
 mod copy_buffer;
 mod system_event;
 mod event;
+#[cfg(test)]
+mod tests;
 mod resource;
 mod handle;
 mod object;

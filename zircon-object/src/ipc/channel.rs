@@ -302,16 +302,9 @@ mod tests {
     use super::*;
     use crate::object::Handle;
     use alloc::vec;
-    use std::task::Wake;
-
-    struct NoWake;
-    impl Wake for NoWake {
-        fn wake(self: Arc<Self>) {}
-    }
 
     fn poll(call: &mut PendingCall) -> Poll<ZxResult<Message>> {
-        let waker = Waker::from(Arc::new(NoWake));
-        Pin::new(call).poll(&mut Context::from_waker(&waker))
+        Pin::new(call).poll(&mut Context::from_waker(Waker::noop()))
     }
 
     fn text(bytes: &[u8]) -> Message {
