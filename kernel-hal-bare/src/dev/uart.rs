@@ -29,7 +29,14 @@ fn write(register: u16, value: u8) {
     unsafe { out8(BASE + register, value) }
 }
 
-/// Sets 115200 baud, 8N1, FIFOs on. The receive FIFO keeps what has arrived already. The first write calls it.
+/// Sets up the port at its first use, whatever that is: later, it would turn the receive interrupt off again.
+fn ready() {
+    if !READY.swap(true, Ordering::Relaxed) {
+        init();
+    }
+}
+
+/// Sets 115200 baud, 8N1, FIFOs on. The receive FIFO keeps what has arrived already.
 fn init() {
     write(INTERRUPT_ENABLE, 0);
     write(LINE_CONTROL, 0x80);
@@ -44,9 +51,7 @@ fn init() {
 /// Sends bytes, a newline as carriage return and newline. Takes no lock and needs no memory, so it works before
 /// [`crate::init`], in a panic and anywhere else.
 pub fn early_console_write(bytes: &[u8]) {
-    if !READY.swap(true, Ordering::Relaxed) {
-        init();
-    }
+    ready();
     let mut room = 0;
     for &byte in bytes {
         if byte == b'\n' {
@@ -91,5 +96,6 @@ pub(crate) enum ReceiveInterrupt {
 
 /// Turns the receive interrupt on or off.
 pub(crate) fn set_receive_interrupt(state: ReceiveInterrupt) {
+    ready();
     write(INTERRUPT_ENABLE, u8::from(state == ReceiveInterrupt::On));
 }
