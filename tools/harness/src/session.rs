@@ -5,6 +5,7 @@
 //! case a name                  what follows belongs to this case
 //! timeout 10                   seconds for each expectation from here on
 //! expect REGEX                 wait for this on the console, after what was expected before
+//! prompt 0                     wait for the shell's prompt after a command with this exit code
 //! send TEXT                    type a line
 //! never REGEX                  must not be anywhere on the console, at the end of the session
 //! end 0                        wait for the end of the guest, with this exit code
@@ -86,6 +87,14 @@ impl Session {
     }
 }
 
+/// The shell's prompt at the start of a line, which shows the exit code of the last command unless that is 0.
+pub(crate) fn prompt(code: i64) -> String {
+    match code {
+        0 => r"\nzcore\$ ".to_owned(),
+        code => format!(r"\nzcore \[{code}\]\$ "),
+    }
+}
+
 /// Waits for the end and compares the exit code.
 pub(crate) fn expect_end(guest: &mut Guest, code: i32) -> Result<(), String> {
     let found = guest.end(END_LIMIT)?;
@@ -147,6 +156,12 @@ fn parse_line(line: &str) -> Result<Line, String> {
         "expect" => pattern().map(Line::Expect),
         "send" => Ok(Line::Send(rest.to_owned())),
         "never" => pattern().map(Line::Never),
+        "prompt" => {
+            let code: i64 = rest.parse().map_err(|e| format!("prompt: {e}"))?;
+            Regex::new(&prompt(code))
+                .map(Line::Expect)
+                .map_err(|e| e.to_string())
+        }
         "end" => rest.parse().map(Line::End).map_err(|e| format!("end: {e}")),
         _ => Err(format!("'{word}' is no word of a session")),
     }

@@ -17,7 +17,7 @@ use crate::step::make;
 /// The longest that a guest may take to say its line.
 const LIMIT: Duration = Duration::from_secs(30);
 /// What the shell shows when it waits for a command.
-const PROMPT: &str = r"(?m)^.*[>$] $";
+const PROMPT: &str = r"\nzcore\$ ";
 /// Enough for the firmware and rboot, not for the kernel.
 const TOO_LITTLE_MIB: u32 = 48;
 const SHELL: &str = "userboot=bin/shell";
