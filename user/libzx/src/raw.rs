@@ -54,6 +54,18 @@ impl Prepared {
         }))
     }
 
+    /// Makes the call without arguments; the contract is that of [`call`].
+    #[inline]
+    #[must_use]
+    pub fn call0(self) -> i64 {
+        // SAFETY: the caller's contract is to use it for calls without arguments.
+        let function =
+            unsafe { mem::transmute::<Function, unsafe extern "C" fn() -> usize>(self.0) };
+        // SAFETY: by this module's contract.
+        let result = unsafe { function() };
+        result as i64
+    }
+
     /// Makes the call; the contract is that of [`call`].
     #[inline]
     #[must_use]
