@@ -7,6 +7,7 @@ use kernel_hal::frame::Fill;
 use kernel_hal::{hal_impl, PhysAddr};
 
 global_asm!(include_str!("pages.S"));
+global_asm!(include_str!("memory.S"));
 
 unsafe extern "C" {
     fn page_zero_words(page: *mut u8);
