@@ -66,7 +66,7 @@ TOOL_DIRS   := tools zx-abi boot-info
 
 .DELETE_ON_ERROR:
 .PHONY: help run test core-tests bench image debug doc fmt lint clean hal-missing \
-    setup kernel user loader tools esp default-image host-tests fmt-check kernel-test-kernels conformance conformance-check \
+    setup kernel user loader tools esp default-image host-tests fmt-check kernel-tests kernel-test-kernels conformance conformance-check \
     link-without-backend
 
 help: ## this list
@@ -189,6 +189,9 @@ doc: $(TOOLCHAIN) ## the API pages of every crate, in target/doc
 	RUSTDOCFLAGS="-D warnings" $(HOST_CARGO) doc --no-deps --document-private-items \
 	    $(KERNEL_CRATES:%=-p %) zx-abi boot-info --target-dir $(TARGET)/host
 	@rm -rf $(TARGET)/doc && cp -r $(TARGET)/host/doc $(TARGET)/doc
+
+kernel-tests: esp $(TOOLS_STAMP) ## boot the kernels of zCore/tests, one guest each
+	@$(HARNESS_ENV) $(HARNESS) kernel-tests
 
 # One kernel per file of zCore/tests.
 KERNEL_TESTS := $(patsubst zCore/tests/%.rs,%,$(wildcard zCore/tests/*.rs))
