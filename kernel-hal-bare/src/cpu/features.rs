@@ -12,6 +12,8 @@ const CR0_TASK_SWITCHED: u64 = 1 << 3;
 const CR0_NUMERIC_ERROR: u64 = 1 << 5;
 const CR0_WRITE_PROTECT: u64 = 1 << 16;
 
+/// Every 64-bit CPU has it; without it a machine check resets the machine instead of being reported.
+const CR4_MACHINE_CHECK: u64 = 1 << 6;
 const CR4_GLOBAL_PAGES: u64 = 1 << 7;
 const CR4_FXSR: u64 = 1 << 9;
 const CR4_SIMD_EXCEPTIONS: u64 = 1 << 10;
@@ -49,7 +51,7 @@ pub(crate) fn enable() {
     // SAFETY: paging stays on; with write protection the kernel honours its own read-only mappings, which it never
     // writes through.
     unsafe { write_cr0(cr0) };
-    let mut cr4 = read_cr4() | CR4_FXSR | CR4_SIMD_EXCEPTIONS;
+    let mut cr4 = read_cr4() | CR4_FXSR | CR4_SIMD_EXCEPTIONS | CR4_MACHINE_CHECK;
     for (present, bit) in [
         (has.pge, CR4_GLOBAL_PAGES),
         (has.umip, CR4_UMIP),
