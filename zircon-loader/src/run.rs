@@ -48,19 +48,30 @@ async fn live(thread: Arc<Thread>, context: Box<UserContext>, abi: &'static Vdso
 async fn run(thread: &Arc<Thread>, mut context: Box<UserContext>, abi: &'static VdsoAbi) {
     let caller = Caller::new(thread);
     loop {
-        match thread.attention() {
-            Attention::None => {}
-            Attention::Suspend => {
-                context = suspended(thread, context).await;
-                continue;
+        if thread.needs_attention() {
+            match thread.attention() {
+                Attention::None => {}
+                Attention::Suspend => {
+                    context = suspended(thread, context).await;
+                    continue;
+                }
+                Attention::Kill => return,
             }
-            Attention::Kill => return,
         }
         if EXECUTOR.has_ready() {
             runtime::arm_slice(used_ns(thread));
         }
         match context::run(&mut context) {
-            Trap::Syscall => serve(&caller, &mut context, abi).await,
+            // Calls that do not block, nearly all, complete here without a step of any future.
+            Trap::Syscall => match zircon_syscall::enter(&caller, abi, &context.regs) {
+                Entered::Done(value) => {
+                    context.regs.rax = value;
+                    if caller.has_policy_exception() {
+                        exception::raise(thread, &mut context, exception::Cause::Policy).await;
+                    }
+                }
+                entered => serve(&caller, &mut context, entered).await,
+            },
             Trap::Interrupt => {
                 runtime::serve_timers();
                 if EXECUTOR.has_ready() && used_ns(thread) >= runtime::SLICE_NS {
@@ -79,10 +90,9 @@ async fn run(thread: &Arc<Thread>, mut context: Box<UserContext>, abi: &'static 
     }
 }
 
-/// Serves one syscall; the common ones complete without a suspension point.
-#[inline(always)]
-async fn serve(caller: &Caller<'_>, context: &mut UserContext, abi: &VdsoAbi) {
-    let value = match zircon_syscall::enter(caller, abi, &context.regs) {
+/// Serves a syscall that may block, or is none.
+async fn serve(caller: &Caller<'_>, context: &mut UserContext, entered: Entered) {
+    context.regs.rax = match entered {
         Entered::Done(value) => value,
         Entered::Blocking(id) => zircon_syscall::complete(caller, id, &context.regs).await,
         Entered::Bad => {
@@ -90,8 +100,7 @@ async fn serve(caller: &Caller<'_>, context: &mut UserContext, abi: &VdsoAbi) {
             i64::from(Status::from(ZxError::BadSyscall).0) as u64
         }
     };
-    context.regs.rax = value;
-    if caller.take_policy_exception() {
+    if caller.has_policy_exception() {
         exception::raise(caller.thread(), context, exception::Cause::Policy).await;
     }
 }

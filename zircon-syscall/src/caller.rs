@@ -63,9 +63,9 @@ impl<'a> Caller<'a> {
         base
     }
 
-    /// Whether a policy asked for an exception since the last call of this; the thread takes it before it goes on.
+    /// Whether a policy has asked for an exception; the thread takes it before it goes on. Asking resets it.
     #[inline(always)]
-    pub fn take_policy_exception(&self) -> bool {
+    pub fn has_policy_exception(&self) -> bool {
         self.policy_exceptions.load(Ordering::Relaxed) != 0 && self.policy_exceptions.swap(0, Ordering::Relaxed) != 0
     }
 

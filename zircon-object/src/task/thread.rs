@@ -168,6 +168,12 @@ impl Thread {
         }
     }
 
+    /// Whether there is anything to do before it goes on: the quick look of the hot path.
+    #[inline(always)]
+    pub fn needs_attention(&self) -> bool {
+        self.attention.load(Ordering::Acquire) != 0
+    }
+
     /// What it has to do before it goes on.
     #[inline(always)]
     pub fn attention(&self) -> Attention {
