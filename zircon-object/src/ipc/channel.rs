@@ -185,6 +185,11 @@ impl Channel {
         Ok((pending, depth))
     }
 
+    /// Whether the other end has lost its last handle.
+    pub fn peer_is_gone(&self) -> bool {
+        self.link.with(|ends| ends.is_severed())
+    }
+
     /// Messages that wait to be read at this end.
     pub fn message_count(&self) -> usize {
         self.link.with(|ends| ends.own().messages.len())

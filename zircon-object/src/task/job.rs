@@ -3,6 +3,7 @@
 //! A job is referred to by its handles, its child jobs and its processes; it refers to them weakly, so a childless job whose
 //! last handle closes goes away and leaves its parent's list.
 
+use super::exception::ExceptionChannel;
 use super::job_policy::JobPolicy;
 use super::{retcode, Process};
 use crate::alloc_try::try_arc_cyclic;
@@ -11,6 +12,7 @@ use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 use kernel_hal::sync::Mutex;
+use zx_abi::exception::ExceptionHandler;
 use zx_abi::limits::JOB_MAX_HEIGHT;
 use zx_abi::{ObjectType, Signals, ZxError, ZxResult};
 
@@ -22,6 +24,8 @@ pub struct Job {
     parent: Option<Arc<Self>>,
     height: u32,
     kill_on_oom: AtomicBool,
+    exceptions: ExceptionChannel,
+    debugger: ExceptionChannel,
     inner: Mutex<Inner>,
 }
 
@@ -72,6 +76,8 @@ impl Job {
             parent,
             height,
             kill_on_oom: AtomicBool::new(false),
+            exceptions: ExceptionChannel::new(ExceptionHandler::Job),
+            debugger: ExceptionChannel::new(ExceptionHandler::JobDebugger),
             inner: Mutex::new(Inner { policy, jobs: Vec::new(), processes: Vec::new(), killed: None }),
         })
     }
@@ -79,6 +85,15 @@ impl Job {
     /// The job above.
     pub fn parent(&self) -> Option<&Arc<Self>> {
         self.parent.as_ref()
+    }
+
+    /// Where one may listen for exceptions of all threads below.
+    pub fn exception_channel(&self) -> &ExceptionChannel {
+        &self.exceptions
+    }
+    /// Where a debugger may listen for processes that start below.
+    pub fn debugger_channel(&self) -> &ExceptionChannel {
+        &self.debugger
     }
 
     /// The policy that a process created now would get.
@@ -190,6 +205,8 @@ impl Job {
         };
         if ended && !self.base.signals().get().contains(Signals::TASK_TERMINATED) {
             self.base.signals().change(Signals::empty(), Signals::TASK_TERMINATED).wake();
+            self.exceptions.close();
+            self.debugger.close();
             if let Some(parent) = &self.parent {
                 parent.remove_child(self.base.koid());
             }

@@ -3,6 +3,7 @@
 //! Start with [`thread`] (life cycle and how it blocks), then [`process`], then [`job`].
 
 pub mod block;
+pub mod exception;
 pub mod job;
 pub mod job_policy;
 pub mod process;
@@ -11,6 +12,7 @@ pub mod thread;
 pub mod thread_state;
 
 pub use block::{Deadline, Interrupted};
+pub use exception::Exception;
 pub use job::Job;
 pub use job_policy::{JobPolicy, PolicyAction, PolicyCondition};
 pub use process::{Process, ProcessStatus};

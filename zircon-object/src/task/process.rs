@@ -8,6 +8,7 @@
 //! handles and unmaps memory in bounded steps and only then sets TERMINATED. A process without threads gets a task of its
 //! own for that.
 
+use super::exception::ExceptionChannel;
 use super::job_policy::JobPolicy;
 use super::thread::Last;
 use super::{retcode, Job, Thread};
@@ -20,6 +21,7 @@ use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use kernel_hal::addr::{USER_BASE, USER_SIZE};
 use kernel_hal::sync::{Mutex, MutexGuard};
+use zx_abi::exception::ExceptionHandler;
 use zx_abi::{HandleValue, ObjectType, Rights, Signals, ZxError, ZxResult};
 
 /// Handles closed in one step of a teardown.
@@ -36,6 +38,8 @@ pub struct Process {
     root_vmar: Arc<Vmar>,
     handles: Mutex<HandleTable>,
     futexes: FutexTable,
+    exceptions: ExceptionChannel,
+    debugger: ExceptionChannel,
     inner: Mutex<Inner>,
 }
 
@@ -84,6 +88,8 @@ impl Process {
             root_vmar,
             handles: Mutex::new(HandleTable::new(u32::from_le_bytes(mixer))),
             futexes: FutexTable::new(),
+            exceptions: ExceptionChannel::new(ExceptionHandler::Process),
+            debugger: ExceptionChannel::new(ExceptionHandler::Debugger),
             inner: Mutex::new(Inner {
                 status: ProcessStatus::Init,
                 started: false,
@@ -126,6 +132,15 @@ impl Process {
         &self.futexes
     }
 
+    /// Where one may listen for the exceptions of its threads.
+    pub fn exception_channel(&self) -> &ExceptionChannel {
+        &self.exceptions
+    }
+    /// Where a debugger may listen: it is asked first, and hears of starting and ending threads.
+    pub fn debugger_channel(&self) -> &ExceptionChannel {
+        &self.debugger
+    }
+
     /// Takes a handle in.
     ///
     /// # Errors
@@ -156,6 +171,7 @@ impl Process {
             inner.status = ProcessStatus::Running;
             inner.started = true;
         }
+        thread.make_initial();
         let arg1_value = arg1.map_or(Ok(0), |handle| self.add_handle(handle));
         let started = arg1_value.and_then(|value| thread.start(entry, stack, value as usize, arg2).map_err(|error| (error, value)).or_else(
             |(error, value)| {
@@ -268,6 +284,8 @@ impl Process {
             inner.status = ProcessStatus::Dead(code);
         }
         self.base.signals().change(Signals::empty(), Signals::TASK_TERMINATED).wake();
+        self.exceptions.close();
+        self.debugger.close();
         self.job.remove_process(self.base.koid());
     }
 

@@ -3,6 +3,7 @@
 //! The future owns the registers while the thread runs. When it stops (suspension, an exception) it puts them into
 //! [`Thread::park`], where `thread_read_state` and `thread_write_state` find them, and takes them back to go on.
 
+use super::exception::{Exception, ExceptionChannel};
 use super::thread_state::{state, BlockedOn, Phase};
 use super::Process;
 use crate::alloc_try::try_arc;
@@ -15,6 +16,7 @@ use core::task::Waker;
 use executor::TimerSlot;
 use kernel_hal::context::UserContext;
 use kernel_hal::sync::Mutex;
+use zx_abi::exception::{ExceptionHandler, ExceptionReport};
 use zx_abi::{ObjectType, Signals, ZxError, ZxResult};
 
 /// A thread of a process.
@@ -29,6 +31,7 @@ pub struct Thread {
     runtime_ticks: AtomicI64,
     clock_start: AtomicI64,
     on_cpu: AtomicBool,
+    exceptions: ExceptionChannel,
     inner: Mutex<Inner>,
 }
 
@@ -37,6 +40,8 @@ struct Inner {
     suspends: u32,
     waker: Option<Waker>,
     parked: Option<Box<UserContext>>,
+    exception: Option<(Arc<Exception>, ExceptionHandler)>,
+    initial: bool,
 }
 
 /// What a thread has to do before it may run user code or sleep.
@@ -52,6 +57,8 @@ pub enum Attention {
 
 const SUSPEND: u32 = 1;
 const KILL: u32 = 2;
+/// It was killed and did not exit by itself: it does not even wait for a debugger.
+const FORCED: u32 = 4;
 
 impl Thread {
     /// A thread of `process` that has not started. It is not in the process's list yet.
@@ -72,7 +79,15 @@ impl Thread {
             runtime_ticks: AtomicI64::new(0),
             clock_start: AtomicI64::new(0),
             on_cpu: AtomicBool::new(false),
-            inner: Mutex::new(Inner { phase: Phase::New, suspends: 0, waker: None, parked: None }),
+            exceptions: ExceptionChannel::new(ExceptionHandler::Thread),
+            inner: Mutex::new(Inner {
+                phase: Phase::New,
+                suspends: 0,
+                waker: None,
+                parked: None,
+                exception: None,
+                initial: false,
+            }),
         })
     }
 
@@ -117,15 +132,34 @@ impl Thread {
     /// Makes the thread die: it unwinds from whatever it does and runs no more user code. No effect on a thread that was
     /// never started.
     pub fn kill(&self) {
-        let waker = {
+        self.die(KILL | FORCED);
+    }
+
+    /// The thread ends by itself: as [`Thread::kill`], but its debugger may have a look before it is gone.
+    pub fn exit(&self) {
+        self.die(KILL);
+    }
+
+    fn die(&self, how: u32) {
+        {
             let mut inner = self.inner.lock();
-            if inner.phase != Phase::Running {
+            if !matches!(inner.phase, Phase::Running | Phase::Dying) {
                 return;
             }
             inner.phase = Phase::Dying;
-            self.attention.fetch_or(KILL, Ordering::Release);
-            inner.waker.clone()
-        };
+            self.attention.fetch_or(how, Ordering::Release);
+        }
+        self.wake();
+    }
+
+    /// Whether it was killed and did not exit by itself.
+    pub(crate) fn is_killed(&self) -> bool {
+        self.attention.load(Ordering::Acquire) & FORCED != 0
+    }
+
+    /// Makes its future look at what has changed.
+    pub(crate) fn wake(&self) {
+        let waker = self.inner.lock().waker.clone();
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -203,9 +237,49 @@ impl Thread {
     ///
     /// # Errors
     /// - `BadState`: the thread is not stopped.
+    /// - `NotSupported`: it is about to end and has no registers any more.
     pub fn with_parked<R>(&self, f: impl FnOnce(&mut UserContext) -> ZxResult<R>) -> ZxResult<R> {
         let mut inner = self.inner.lock();
-        f(inner.parked.as_mut().ok_or(ZxError::BadState)?)
+        let missing = if inner.exception.is_some() { ZxError::NotSupported } else { ZxError::BadState };
+        f(inner.parked.as_mut().ok_or(missing)?)
+    }
+
+    /// Where one may listen for its exceptions.
+    pub fn exception_channel(&self) -> &ExceptionChannel {
+        &self.exceptions
+    }
+
+    /// It is the first thread of its process.
+    pub(super) fn make_initial(&self) {
+        self.inner.lock().initial = true;
+    }
+    /// Whether it is the first thread of its process.
+    pub(super) fn is_initial(&self) -> bool {
+        self.inner.lock().initial
+    }
+
+    /// Somebody is being asked about an exception of the thread.
+    pub(super) fn enter_exception(&self, exception: Arc<Exception>, handler: ExceptionHandler) {
+        self.inner.lock().exception = Some((exception, handler));
+    }
+
+    /// Nobody is being asked any more.
+    pub(super) fn leave_exception(&self) {
+        let exception = self.inner.lock().exception.take();
+        drop(exception);
+    }
+
+    /// Who is being asked about an exception of the thread.
+    pub fn exception_handler(&self) -> ExceptionHandler {
+        self.inner.lock().exception.as_ref().map_or(ExceptionHandler::None, |(_, handler)| *handler)
+    }
+
+    /// What the CPU said about the exception in which the thread is.
+    ///
+    /// # Errors
+    /// - `BadState`: it is in none.
+    pub fn exception_report(&self) -> ZxResult<ExceptionReport> {
+        self.inner.lock().exception.as_ref().map(|(exception, _)| exception.report()).ok_or(ZxError::BadState)
     }
 
     /// Shows the suspension, or its end, in the signals. Called by the thread's future when it stops and goes on.
@@ -228,6 +302,7 @@ impl Thread {
         self.leave_cpu();
         let clear = Signals::THREAD_RUNNING | Signals::THREAD_SUSPENDED;
         self.base.signals().change(clear, Signals::TASK_TERMINATED).wake();
+        self.exceptions.close();
         self.process.thread_ended(self)
     }
 
