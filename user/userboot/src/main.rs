@@ -43,10 +43,7 @@ const SUCCESS: &str = "***Boot-test-successful!***";
 fn main(message: KernelMessage) -> i64 {
     let mut log = Log::without_debuglog();
     match boot(message, &mut log) {
-        Ok(()) => {
-            log.write(&Line::new().text("finished!"));
-            0
-        }
+        Ok(()) => 0,
         Err(failure) => {
             log.write(&failure.line);
             1
@@ -65,13 +62,9 @@ fn boot(message: KernelMessage, log: &mut Log) -> Outcome {
 
     let bootfs = storage::unpack_bootfs(handoff.zbi())?;
     let files = Files::open(bootfs, &options.root)?;
+    // Before it starts: the program may own the console from its first instruction on.
+    log.write(&Line::new().text("starting ").text(options.program));
     let started = launch::start(&files, &mut handoff, log, options.program, &words)?;
-    log.write(
-        &Line::new()
-            .text("process ")
-            .text(options.program)
-            .text(" started."),
-    );
     if let Some(channel) = started.loader {
         loader_service::serve(&channel, &files, log)?;
     }
