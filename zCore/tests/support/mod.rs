@@ -4,11 +4,13 @@
 use boot_info::BootInfo;
 use core::fmt::Write;
 use core::panic::PanicInfo;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use kernel_hal::addr::PAGE_SIZE;
 use kernel_hal::context::{self, Trap, UserContext};
 use kernel_hal::cpu::{power, End, PowerAction};
 use kernel_hal::frame::{self, Fill, Frame};
 use kernel_hal::paging::{CachePolicy, MmuFlags, PageTable};
+use kernel_hal::sync::Mutex;
 use kernel_hal::PhysAddr;
 
 /// Pages that user code may do anything with.
@@ -43,25 +45,58 @@ impl Write for Console {
     }
 }
 
-/// Runs the tests by name; a panic fails the whole kernel.
+/// The kernel's name, which is the suite's.
+const SUITE: &str = env!("CARGO_CRATE_NAME");
+static ALL_CASES: AtomicUsize = AtomicUsize::new(0);
+static PASSED: AtomicUsize = AtomicUsize::new(0);
+static RUNNING: Mutex<&str> = Mutex::new("start");
+
+/// Runs the cases by name, and ends the run. A panic is the end of the kernel: what follows it counts as skipped.
 ///
 /// # Safety
 /// 1. `boot_info` is what rboot passed to `kernel_main`, and this is the first call.
-pub(crate) unsafe fn run(boot_info: *const BootInfo, tests: &[(&str, fn())]) -> ! {
+pub(crate) unsafe fn run(boot_info: *const BootInfo, cases: &[(&'static str, fn())]) -> ! {
     // SAFETY: rboot made the structure (caller duty 1) and nothing writes to it.
     kernel_hal_bare::init(unsafe { &*boot_info });
-    for (name, test) in tests {
-        let _ = write!(Console, "{name} ... ");
-        test();
-        let _ = writeln!(Console, "ok");
+    ALL_CASES.store(cases.len(), Ordering::Relaxed);
+    for (name, case) in cases {
+        *RUNNING.lock() = name;
+        case();
+        let _ = writeln!(Console, "[ OK   ] {SUITE}.{name}");
+        PASSED.fetch_add(1, Ordering::Relaxed);
     }
-    power(PowerAction::Off, End::Good)
+    finish(0)
+}
+
+/// Says how it went and ends the run.
+fn finish(failed: usize) -> ! {
+    let (all, passed) = (
+        ALL_CASES.load(Ordering::Relaxed),
+        PASSED.load(Ordering::Relaxed),
+    );
+    let skipped = all.saturating_sub(passed + failed);
+    let _ = writeln!(
+        Console,
+        "{passed} passed, {failed} failed, {skipped} skipped"
+    );
+    power(
+        PowerAction::Off,
+        if failed == 0 { End::Good } else { End::Failed },
+    )
 }
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    let _ = writeln!(Console, "\nFAILED: {info}");
-    power(PowerAction::Off, End::Failed)
+    let running = *RUNNING.lock();
+    let (file, line) = info
+        .location()
+        .map_or(("?", 0), |location| (location.file(), location.line()));
+    let _ = writeln!(
+        Console,
+        "[ FAIL ] {SUITE}.{running}: {file}:{line}: {}",
+        info.message()
+    );
+    finish(1)
 }
 
 /// An active address space with one page of code and some of data.
