@@ -7,6 +7,7 @@ use crate::Caller;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use kernel_hal::user::{UserIn, UserInOut, UserOut};
+use zerocopy::{Immutable, IntoBytes};
 use zircon_object::ipc::channel::{Depth, PendingCall, Read, Unfit};
 use zircon_object::ipc::{Channel, Message};
 use zircon_object::object::Handle;
@@ -53,9 +54,7 @@ pub(crate) fn sys_channel_read(
         (num_bytes, num_handles),
         (actual_bytes, actual_handles),
     )?;
-    accept(caller, received, |values, _| {
-        caller.write_slice(handles, values)
-    })
+    accept(caller, received, handles)
 }
 
 /// `channel_read_etc`
@@ -79,9 +78,7 @@ pub(crate) fn sys_channel_read_etc(
         (num_bytes, num_handles),
         (actual_bytes, actual_handles),
     )?;
-    accept(caller, received, |_, infos| {
-        caller.write_slice(handles, infos)
-    })
+    accept(caller, received, handles)
 }
 
 /// Takes the oldest message and copies its sizes and bytes out; what is left are its handles.
@@ -121,33 +118,58 @@ fn narrow(size: usize) -> u32 {
     u32::try_from(size).unwrap_or(u32::MAX)
 }
 
-/// Gives received handles to the process and their values to the program by `copy_out`. When that fails all are closed.
-fn accept(
+/// What a read stores for each handle.
+trait Record: IntoBytes + Immutable + Copy + Default {
+    fn of(value: HandleValue, kind: u32, rights: Rights) -> Self;
+}
+
+impl Record for HandleValue {
+    fn of(value: HandleValue, _: u32, _: Rights) -> Self {
+        value
+    }
+}
+
+impl Record for HandleInfo {
+    fn of(handle: HandleValue, kind: u32, rights: Rights) -> Self {
+        Self {
+            handle,
+            kind,
+            rights,
+            unused: 0,
+        }
+    }
+}
+
+/// Few handles are the rule, and clearing a large buffer costs more than they do.
+const FEW: usize = 4;
+
+/// Gives received handles to the process and tells the program of them. When that fails all are closed.
+#[inline(always)]
+fn accept<T: Record>(caller: &Caller<'_>, received: Vec<Handle>, out: UserOut<T>) -> ZxResult {
+    match received.len() {
+        0 => Ok(()),
+        1..=FEW => accept_up_to::<T, FEW>(caller, received, out),
+        _ => accept_up_to::<T, CHANNEL_MAX_HANDLES>(caller, received, out),
+    }
+}
+
+fn accept_up_to<T: Record, const N: usize>(
     caller: &Caller<'_>,
     received: Vec<Handle>,
-    copy_out: impl FnOnce(&[HandleValue], &[HandleInfo]) -> ZxResult,
+    out: UserOut<T>,
 ) -> ZxResult {
-    let count = received.len().min(CHANNEL_MAX_HANDLES);
-    if count == 0 {
-        return Ok(());
-    }
-    let mut values = [0; CHANNEL_MAX_HANDLES];
-    let mut infos = [HandleInfo::default(); CHANNEL_MAX_HANDLES];
+    let count = received.len().min(N);
+    let (mut values, mut records) = ([0; N], [T::default(); N]);
     {
         let mut table = caller.process().handles();
         table.reserve(count)?;
-        for ((value, info), handle) in values.iter_mut().zip(&mut infos).zip(received) {
+        for ((value, record), handle) in values.iter_mut().zip(&mut records).zip(received) {
             let (kind, rights) = (handle.object().object_type().raw(), handle.rights());
             *value = table.add(handle)?;
-            *info = HandleInfo {
-                handle: *value,
-                kind,
-                rights,
-                unused: 0,
-            };
+            *record = T::of(*value, kind, rights);
         }
     }
-    let copied = copy_out(&values[..count], &infos[..count]);
+    let copied = caller.write_slice(out, &records[..count]);
     if copied.is_err() {
         for value in &values[..count] {
             let handle = caller.process().handles().remove(*value);
@@ -327,7 +349,9 @@ async fn await_answer(
     caller.write(actual.0, &narrow(content.len()))?;
     caller.write(actual.1, &narrow(handles.len()))?;
     caller.write_slice(UserOut::new(args.rd_bytes), &content)?;
-    accept(caller, handles, |values, _| {
-        caller.write_slice(UserOut::new(args.rd_handles), values)
-    })
+    accept(
+        caller,
+        handles,
+        UserOut::<HandleValue>::new(args.rd_handles),
+    )
 }

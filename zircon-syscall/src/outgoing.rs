@@ -42,13 +42,27 @@ impl Outgoing {
         Message::new(bytes, self.take_handles(caller, channel)?)
     }
 
+    #[inline(always)]
     fn take_handles(self, caller: &Caller<'_>, channel: &Channel) -> ZxResult<Vec<Handle>> {
-        let count = self.num_handles as usize;
+        // Few handles are the rule, and clearing a large buffer costs more than they do.
+        if self.num_handles <= 4 {
+            self.take_up_to::<4>(caller, channel)
+        } else {
+            self.take_up_to::<CHANNEL_MAX_HANDLES>(caller, channel)
+        }
+    }
+
+    fn take_up_to<const N: usize>(
+        self,
+        caller: &Caller<'_>,
+        channel: &Channel,
+    ) -> ZxResult<Vec<Handle>> {
+        let count = (self.num_handles as usize).min(N);
         let mut taken = Vec::new();
         if taken.try_reserve_exact(count).is_err() {
             return Err(self.consume(caller, ZxError::NoMemory));
         }
-        let mut values = [0; CHANNEL_MAX_HANDLES];
+        let mut values = [0; N];
         caller.read_slice(self.handles, &mut values[..count])?;
         let mut status = Ok(());
         {

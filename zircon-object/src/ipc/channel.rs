@@ -107,7 +107,9 @@ impl Channel {
             peer.messages
                 .try_reserve(1)
                 .map_err(|_| ZxError::NoMemory)?;
-            peer.messages.extend(message.take());
+            if let Some(message) = message.take() {
+                peer.messages.push_back(message);
+            }
             let count = peer.messages.len();
             if count == 1 {
                 ends.change_peer(Signals::empty(), Signals::READABLE);

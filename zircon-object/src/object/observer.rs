@@ -63,7 +63,14 @@ impl Wakes {
         }
     }
     /// Takes over what another list collected.
+    #[inline(always)]
     pub fn append(&mut self, other: Self) {
+        if other.first.is_some() {
+            self.append_some(other);
+        }
+    }
+    #[cold]
+    fn append_some(&mut self, other: Self) {
         if let Some(waker) = other.first {
             self.push(waker);
         }

@@ -68,6 +68,9 @@ impl FutexTable {
         let mut wakes = Wakes::none();
         let dropped = {
             let mut queues = self.queues.lock();
+            if !queues.is_used(address) {
+                return;
+            }
             let woken = queues.wake(address, count, u64::MAX, &mut wakes);
             queues.set_owner(address, woken.filter(|_| owner == NewOwner::Woken))
         };

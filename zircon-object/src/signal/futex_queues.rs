@@ -71,6 +71,12 @@ impl Queues {
         self.arrivals
     }
 
+    /// Whether anybody waits for the futex at an address.
+    #[inline(always)]
+    pub(super) fn is_used(&self, address: usize) -> bool {
+        self.find(address).is_some()
+    }
+
     /// Adds a waiter at the end of a futex's line.
     pub(super) fn join(&mut self, address: usize, thread: Weak<Thread>) -> ZxResult<WaiterName> {
         let waiter = Waiter {
