@@ -180,7 +180,7 @@ fmt-check: $(TOOLCHAIN)
 	$(HOST_CARGO) fmt --all --check
 
 lint: $(TOOLCHAIN) ## clippy over every crate, warnings are errors
-	$(HOST_CARGO) clippy $(HOST_CRATES:%=-p %) --all-targets $(IN_HOST) -- -D warnings
+	$(HOST_CARGO) clippy --keep-going $(HOST_CRATES:%=-p %) --all-targets $(IN_HOST) -- -D warnings
 	$(KERNEL_CARGO) clippy -p zcore -p kernel-hal-bare --release $(IN_KERNEL) -- -D warnings
 	$(USER_CARGO) clippy $(USER_CRATES:%=-p %) --release $(IN_USER) -- -D warnings
 	$(UEFI_CARGO) clippy -p rboot --release $(IN_UEFI) -- -D warnings
@@ -197,10 +197,10 @@ kernel-tests: esp $(TOOLS_STAMP) ## boot the kernels of zCore/tests, one guest e
 KERNEL_TESTS := $(patsubst zCore/tests/%.rs,%,$(wildcard zCore/tests/*.rs))
 kernel-test-kernels: $(TOOLCHAIN)
 	@rm -rf $(OUT)/kernel-tests && mkdir -p $(OUT)/kernel-tests
+	@$(KERNEL_CARGO) build -p zcore $(KERNEL_TESTS:%=--test %) $(PROFILE) $(IN_KERNEL) \
+	    --message-format=json-render-diagnostics >$(OUT)/kernel-tests.json
 	@for test in $(KERNEL_TESTS); do \
-	    $(KERNEL_CARGO) rustc -p zcore --test $$test $(PROFILE) $(IN_KERNEL) --message-format=json-render-diagnostics \
-	        >$(OUT)/kernel-tests.json || exit 1; \
-	    sed -n 's|.*"executable":"\([^"]*\)".*|\1|p' $(OUT)/kernel-tests.json | tail -1 | \
+	    sed -n 's|.*"executable":"\([^"]*/'$$test'-[^"/]*\)".*|\1|p' $(OUT)/kernel-tests.json | tail -1 | \
 	        xargs -I{} cp {} $(OUT)/kernel-tests/$$test.elf || exit 1; \
 	done
 

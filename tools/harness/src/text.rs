@@ -61,24 +61,21 @@ pub(crate) fn cargo_results(text: &str) -> Tally {
     sum
 }
 
-/// The first lines that say what went wrong, for a reader who does not want the log yet.
+/// The first lines that say what went wrong, for a reader who does not want the log yet; else the last line.
 pub(crate) fn first_errors(text: &str) -> String {
     let is_error = |line: &&str| {
-        line.starts_with("error")
-            || line.contains("***")
-            || line.contains("panicked at")
-            || line.starts_with("Diff in")
+        line.starts_with("error") || line.contains("panicked at") || line.starts_with("Diff in")
     };
     let lines: Vec<_> = text.lines().filter(is_error).take(3).collect();
-    if lines.is_empty() {
-        text.lines()
-            .rev()
-            .find(|l| !l.trim().is_empty())
-            .unwrap_or("no output")
-            .to_owned()
-    } else {
-        lines.join(" | ")
+    if !lines.is_empty() {
+        return lines.join(" | ");
     }
+    // What make says last is only that its recipe failed.
+    let says_something = |line: &&str| !line.trim().is_empty() && !line.starts_with("make");
+    let last = text.lines().rev().find(says_something);
+    last.or(text.lines().next_back())
+        .unwrap_or("no output")
+        .to_owned()
 }
 
 #[cfg(test)]
@@ -119,5 +116,18 @@ mod tests {
                 skipped: 1
             }
         );
+    }
+
+    #[test]
+    fn the_first_errors_are_shown_or_else_the_last_line_that_is_not_makes() {
+        assert_eq!(
+            first_errors("a\nerror: b\nerror[E1]: c\n"),
+            "error: b | error[E1]: c"
+        );
+        assert_eq!(
+            first_errors("tool: 3 differences\nmake: *** [Makefile:1: x] Error 1\n"),
+            "tool: 3 differences"
+        );
+        assert_eq!(first_errors(""), "no output");
     }
 }

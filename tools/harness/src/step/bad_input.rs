@@ -12,14 +12,13 @@ use zbi_tool::item_type::ItemType;
 use crate::guest::{Guest, Parts, END_LIMIT};
 use crate::place::Place;
 use crate::report::{Outcome, Report};
-use crate::step::make;
 
 /// The longest that a guest may take to say its line.
 const LIMIT: Duration = Duration::from_secs(30);
 /// What the shell shows when it waits for a command.
 const PROMPT: &str = r"\nzcore\$ ";
-/// Enough for the firmware and rboot, not for the kernel.
-const TOO_LITTLE_MIB: u32 = 48;
+/// Bytes of a file in a boot image that does not fit into the memory of its guest.
+const LARGE_FILE: usize = 48 << 20;
 const SHELL: &str = "userboot=bin/shell";
 
 /// How the guest must go on after the line.
@@ -39,17 +38,20 @@ struct Case {
     end: End,
 }
 
-/// Builds the broken parts and boots each.
+/// Makes the broken parts and boots each.
 pub(crate) fn run(place: &Place, report: &mut Report) {
-    if !make::parts(place, report) {
-        return report.add(
-            "bad input",
-            Outcome::Failed("the parts do not build".to_owned()),
-        );
-    }
     report.check(
         "bad input: a foreign path that leads nowhere",
-        foreign_path(place),
+        refused(
+            place,
+            "ZBI=/no/such/image.zbi",
+            "ZBI=/no/such/image.zbi: no such file",
+            2,
+        ),
+    );
+    report.check(
+        "bad input: less memory than the firmware needs",
+        refused(place, "MEM=43", "MEM=43: too little memory", 2),
     );
     match cases(place) {
         Ok(cases) => {
@@ -161,9 +163,9 @@ fn cases(place: &Place) -> Result<Vec<Case>, String> {
         ),
         carries_on("64 MiB of memory", own(SHELL).memory_mib(64), PROMPT),
         fails(
-            "too little memory",
-            own(SHELL).memory_mib(TOO_LITTLE_MIB),
-            r"(?i)(rboot|boot failed|userboot): .*memory",
+            "a boot image larger than the memory",
+            own(SHELL).zbi(broken.large()?).memory_mib(64),
+            r"(rboot|boot failed|userboot): .*memory",
         ),
         carries_on(
             "an unknown word on the command line",
@@ -189,20 +191,23 @@ fn play(place: &Place, case: &Case) -> Result<(), String> {
     }
 }
 
-/// `make run ZBI=...` with a path that leads nowhere: one line, exit code 2, no guest.
-fn foreign_path(place: &Place) -> Result<(), String> {
+/// `make run` with a variable that cannot be: one line of explanation, exit code 2, no guest.
+fn refused(place: &Place, variable: &str, line: &str, code: i32) -> Result<(), String> {
     let make = std::env::var_os("MAKE").unwrap_or_else(|| "make".into());
     let output = Command::new(make)
         .current_dir(&place.root)
-        .args(["--no-print-directory", "run", "ZBI=/no/such/image.zbi"])
+        .args(["--no-print-directory", "run", variable])
+        .env("TARGET", &place.target)
+        .env("MODE", &place.mode)
         .env_remove("MAKEFLAGS")
         .output()
         .map_err(|e| format!("make: {e}"))?;
     let said = String::from_utf8_lossy(&output.stderr);
-    let lines: Vec<_> = said.lines().collect();
+    // Make adds a line of its own when a recipe fails.
+    let lines: Vec<_> = said.lines().filter(|l| !l.contains("[Makefile:")).collect();
     match (output.status.code(), lines.as_slice()) {
-        (Some(2), [line]) if line.contains("ZBI=/no/such/image.zbi: no such file") => Ok(()),
-        (code, _) => Err(format!("exit code {code:?}: {}", said.trim())),
+        (Some(found), [only]) if found == code && only.contains(line) => Ok(()),
+        (found, _) => Err(format!("exit code {found:?}: {}", said.trim())),
     }
 }
 
@@ -271,6 +276,14 @@ impl Broken {
         let plain = bootfs::build(files.into_iter()).map_err(|e| e.to_string())?;
         let size = u32::try_from(plain.len()).map_err(|e| e.to_string())?;
         self.image("text.zbi", ItemType::BOOTFS, size, 0, &plain)
+    }
+
+    fn large(&self) -> Result<PathBuf, String> {
+        let data = vec![0x5a; LARGE_FILE];
+        let plain = bootfs::build([("data/large", data.as_slice())].into_iter())
+            .map_err(|e| e.to_string())?;
+        let size = u32::try_from(plain.len()).map_err(|e| e.to_string())?;
+        self.image("large.zbi", ItemType::BOOTFS, size, 0, &plain)
     }
 
     fn image(
