@@ -1,14 +1,15 @@
 //! The life of a user thread, as one future: enter user mode, serve what brought it back, again.
 
-use crate::exception;
+use crate::exception::{self, Cause};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::future::poll_fn;
 use core::task::Poll;
-use kernel_hal::context::{self, EnteredBy, Trap, UserContext};
+use kernel_hal::context::{self, Trap, UserContext};
 use kernel_hal::user::Access;
 use zircon_object::alloc_try::try_box;
 use zircon_object::runtime::{self, EXECUTOR};
+use zircon_object::task::exception::raise;
 use zircon_object::task::thread::{Attention, Last, Suspended};
 use zircon_object::task::Thread;
 use zircon_syscall::{Caller, Entered, VdsoAbi};
@@ -36,7 +37,9 @@ async fn live(thread: Arc<Thread>, context: Box<UserContext>, abi: &'static Vdso
     })
     .await;
     thread.enter_cpu();
+    let context = exception::announce_start(&thread, context).await;
     run(&thread, context, abi).await;
+    raise::announce_exit(&thread).await;
     let process = thread.process().clone();
     if thread.ended() == Last::Yes {
         drop(thread);
@@ -67,10 +70,10 @@ async fn run(thread: &Arc<Thread>, mut context: Box<UserContext>, abi: &'static 
                 Entered::Done(value) => {
                     context.regs.rax = value;
                     if caller.has_policy_exception() {
-                        exception::raise(thread, &mut context, exception::Cause::Policy).await;
+                        context = exception::raise(thread, context, Cause::Policy).await;
                     }
                 }
-                entered => serve(&caller, &mut context, entered).await,
+                entered => context = serve(&caller, context, entered).await,
             },
             Trap::Interrupt => {
                 runtime::serve_timers();
@@ -80,29 +83,30 @@ async fn run(thread: &Arc<Thread>, mut context: Box<UserContext>, abi: &'static 
             }
             Trap::PageFault { addr, code } => {
                 if thread.process().space().fault(addr, access_of(code)).is_err() {
-                    exception::raise(thread, &mut context, exception::Cause::PageFault { addr, code }).await;
+                    context = exception::raise(thread, context, Cause::PageFault { addr, code }).await;
                 }
             }
             Trap::Exception { vector, code } => {
-                exception::raise(thread, &mut context, exception::Cause::Hardware { vector, code }).await;
+                context = exception::raise(thread, context, Cause::Hardware { vector, code }).await;
             }
         }
     }
 }
 
 /// Serves a syscall that may block, or is none.
-async fn serve(caller: &Caller<'_>, context: &mut UserContext, entered: Entered) {
+async fn serve(caller: &Caller<'_>, mut context: Box<UserContext>, entered: Entered) -> Box<UserContext> {
     context.regs.rax = match entered {
         Entered::Done(value) => value,
         Entered::Blocking(id) => zircon_syscall::complete(caller, id, &context.regs).await,
         Entered::Bad => {
-            exception::raise(caller.thread(), context, exception::Cause::BadSyscall).await;
-            i64::from(Status::from(ZxError::BadSyscall).0) as u64
+            context.regs.rax = i64::from(Status::from(ZxError::BadSyscall).0) as u64;
+            return exception::raise(caller.thread(), context, Cause::BadSyscall).await;
         }
     };
     if caller.has_policy_exception() {
-        exception::raise(caller.thread(), context, exception::Cause::Policy).await;
+        return exception::raise(caller.thread(), context, Cause::Policy).await;
     }
+    context
 }
 
 /// Stops until the last suspension is taken back or the thread is killed. Its registers can be read and written meanwhile.
@@ -117,7 +121,6 @@ async fn suspended(thread: &Arc<Thread>, mut context: Box<UserContext>) -> Box<U
     });
     let mut context = context.await;
     context::invalidate(&mut context);
-    context.entered_by = EnteredBy::Nothing;
     thread.show_suspended(Suspended::No);
     thread.enter_cpu();
     context

@@ -31,6 +31,7 @@ mod socket;
 mod copy_buffer;
 mod system_event;
 mod event;
+mod exception;
 #[cfg(test)]
 mod tests;
 mod resource;

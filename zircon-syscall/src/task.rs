@@ -7,14 +7,15 @@ use zircon_object::object::{downcast, Handle};
 use zircon_object::task::{Job, Process, SuspendToken, Thread};
 use zx_abi::{HandleValue, ObjectType, Rights, ZxError, ZxResult};
 
-/// Kills a process, or a job and all below it. Returns at once; a dead task is no error.
+/// Kills a thread, a process, or a job and all below it. Returns at once; a dead task is no error.
 ///
 /// # Errors
 /// - `BadHandle`, `AccessDenied`: the handle is bad or lacks DESTROY.
-/// - `WrongType`: neither process nor job.
+/// - `WrongType`: not a task.
 pub(crate) fn sys_task_kill(caller: &Caller<'_>, handle: HandleValue) -> ZxResult {
     let (object, _) = caller.get_any(handle, Rights::DESTROY)?;
     match object.object_type() {
+        ObjectType::Thread => downcast::<Thread>(object)?.kill(),
         ObjectType::Process => downcast::<Process>(object)?.kill(),
         ObjectType::Job => downcast::<Job>(object)?.kill(),
         _ => return Err(ZxError::WrongType),

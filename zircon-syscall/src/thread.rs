@@ -55,7 +55,7 @@ pub(crate) fn sys_thread_start(
 
 /// Ends the calling thread; its loop sees it and does not return to user code.
 pub(crate) fn sys_thread_exit(caller: &Caller<'_>) {
-    caller.thread().kill();
+    caller.thread().exit();
 }
 
 /// Reads registers of a thread that is suspended or in an exception.

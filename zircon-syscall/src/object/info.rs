@@ -115,12 +115,17 @@ pub(crate) fn sys_object_get_info(
                 return_code: ended.unwrap_or(0),
                 exited: u8::from(ended.is_some()),
                 kill_on_oom: u8::from(job.kill_on_oom() == KillOnOom::Yes),
+                debugger_attached: u8::from(job.debugger_channel().is_bound()),
                 ..JobInfo::default()
             })
         }
         InfoTopic::Thread => {
             let thread = caller.get::<Thread>(handle, Rights::INSPECT)?;
-            sink.one(&ThreadInfo { state: thread.info_state(), cpu_affinity_mask: [u64::MAX; 8], ..ThreadInfo::default() })
+            sink.one(&ThreadInfo {
+                state: thread.info_state(),
+                wait_exception_channel_type: thread.exception_handler().raw(),
+                cpu_affinity_mask: [u64::MAX; 8],
+            })
         }
         InfoTopic::ThreadStats => {
             let thread = caller.get::<Thread>(handle, Rights::INSPECT)?;
@@ -164,8 +169,7 @@ pub(crate) fn sys_object_get_info(
             sink.one(&kmem_stats())
         }
         InfoTopic::ThreadExceptionReport => {
-            caller.get::<Thread>(handle, Rights::INSPECT)?;
-            Err(ZxError::BadState)
+            sink.one(&caller.get::<Thread>(handle, Rights::INSPECT)?.exception_report()?)
         }
         InfoTopic::Timer => sink.one(&timer_info(&*caller.get::<Timer>(handle, Rights::INSPECT)?)),
         InfoTopic::Socket => sink.one(&socket_info(&*caller.get::<Socket>(handle, Rights::INSPECT)?)),
@@ -245,7 +249,13 @@ fn process_info(process: &Process) -> ProcessInfo {
         ProcessStatus::Dying(code) => (0, code),
         ProcessStatus::Dead(code) => (1, code),
     };
-    ProcessInfo { return_code, started: u8::from(process.started()), exited, ..ProcessInfo::default() }
+    ProcessInfo {
+        return_code,
+        started: u8::from(process.started()),
+        exited,
+        debugger_attached: u8::from(process.debugger_channel().is_bound()),
+        ..ProcessInfo::default()
+    }
 }
 
 fn handle_stats(process: &Process) -> ProcessHandleStatsInfo {

@@ -6,8 +6,9 @@ use kernel_hal::user::{UserIn, UserOut};
 use zircon_object::ipc::Socket;
 use zircon_object::object::{downcast, KernelObject};
 use zircon_object::task::job::KillOnOom;
-use zircon_object::task::{Job, Process, Thread};
+use zircon_object::task::{Exception, Job, Process, Thread};
 use zircon_object::vm::Vmo;
+use zx_abi::exception::{ExceptionState, ExceptionStrategy};
 use zx_abi::limits::NAME_LEN;
 use zx_abi::property::Property;
 use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
@@ -47,7 +48,16 @@ pub(crate) fn sys_object_get_property(
         }
         Property::SocketRxThreshold => sized(value_size, || Ok(downcast::<Socket>(object)?.thresholds().0))?,
         Property::SocketTxThreshold => sized(value_size, || Ok(downcast::<Socket>(object)?.thresholds().1))?,
-        Property::ExceptionState | Property::ExceptionStrategy => return Err(ZxError::NotSupported),
+        Property::ExceptionState => {
+            need(value_size, 4)?;
+            let state = downcast::<Exception>(object)?.state().raw();
+            return caller.write(UserOut::new(value.addr()), &state);
+        }
+        Property::ExceptionStrategy => {
+            need(value_size, 4)?;
+            let strategy = downcast::<Exception>(object)?.strategy().raw();
+            return caller.write(UserOut::new(value.addr()), &strategy);
+        }
         Property::RegisterGs | Property::RegisterFs | Property::JobKillOnOom | Property::ProcessHwTraceContextId => {
             return Err(ZxError::InvalidArgs);
         }
@@ -122,7 +132,19 @@ pub(crate) fn sys_object_set_property(
                 socket.set_write_threshold(bytes)
             }
         }
-        Property::ExceptionState | Property::ExceptionStrategy => Err(ZxError::NotSupported),
+        Property::ExceptionState => {
+            need(value_size, 4)?;
+            let exception = downcast::<Exception>(object)?;
+            let state = caller.read(UserIn::<u32>::new(value.addr()))?;
+            exception.set_state(ExceptionState::from_raw(state).ok_or(ZxError::InvalidArgs)?);
+            Ok(())
+        }
+        Property::ExceptionStrategy => {
+            need(value_size, 4)?;
+            let exception = downcast::<Exception>(object)?;
+            let strategy = caller.read(UserIn::<u32>::new(value.addr()))?;
+            exception.set_strategy(ExceptionStrategy::from_raw(strategy).ok_or(ZxError::InvalidArgs)?)
+        }
         Property::ProcessVdsoBaseAddress | Property::ProcessHwTraceContextId => Err(ZxError::InvalidArgs),
     }
 }
