@@ -1,2 +1,102 @@
-//! (being written)
-fn main() {}
+//! Tests of the kernel's calls, as an ordinary program: one file per object, one line per case.
+//!
+//! `userboot=bin/core-tests` starts it directly, here and on a Zircon of July 2019; the shell starts it by name. The word
+//! `FILTER=Suite.Case` (also `core-tests.filter=`), on the kernel's command line or as an argument, chooses cases;
+//! several are separated by commas, `Suite` alone means all of its cases, and `*` at the end any rest.
+//!
+//! Each line is `[PASS] Suite.Case (N us)`, `[FAIL] Suite.Case: file:line: what`, or `[SKIP] Suite.Case: why`; the last
+//! one is `N passed, M failed, K skipped`. The exit code is 0 only without failures. What the cases expect comes from
+//! observations of real kernels, not from this one.
+#![cfg_attr(not(test), no_std, no_main)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod check;
+mod child;
+mod memory;
+mod runner;
+mod world;
+
+mod bad_syscall;
+mod channel;
+mod debuglog;
+mod event;
+mod event_pair;
+mod futex;
+mod handle;
+mod job;
+mod object_info;
+mod port;
+mod process;
+mod resource;
+mod thread;
+mod time;
+mod timer;
+mod user_pointer;
+mod vdso;
+mod vmar;
+mod vmo;
+mod wait;
+
+use libzx::Startup;
+
+use runner::{Filter, Suite};
+use world::World;
+
+libzx::entry!(main);
+
+const SUITES: &[&Suite] = &[
+    &handle::SUITE,
+    &event::SUITE,
+    &event_pair::SUITE,
+    &channel::SUITE,
+    &port::SUITE,
+    &wait::SUITE,
+    &timer::SUITE,
+    &time::SUITE,
+    &futex::SUITE,
+    &vmo::SUITE,
+    &vmar::SUITE,
+    &object_info::SUITE,
+    &user_pointer::SUITE,
+    &vdso::SUITE,
+    &debuglog::SUITE,
+    &resource::SUITE,
+    &job::SUITE,
+    &process::SUITE,
+    &thread::SUITE,
+    &bad_syscall::SUITE,
+];
+
+fn main(mut startup: Startup) -> i64 {
+    if let Some(code) = child::run_if_child(&startup) {
+        return code;
+    }
+    let words = startup.args.iter().chain(&startup.env);
+    let chosen = words.filter_map(|word| {
+        let filter = word.strip_prefix("FILTER=");
+        filter.or_else(|| word.strip_prefix("core-tests.filter="))
+    });
+    let filter = Filter::new(chosen);
+    let world = World::new(&mut startup);
+    let tally = runner::run(SUITES, &world, &filter);
+    i64::from(tally.failed > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::collections::BTreeSet;
+
+    #[test]
+    fn every_case_has_a_name_of_its_own() {
+        let mut names = BTreeSet::new();
+        for suite in SUITES {
+            for (case, _) in suite.cases {
+                assert!(names.insert((suite.name, *case)), "{}.{case}", suite.name);
+            }
+        }
+        assert!(names.len() >= 120, "{}", names.len());
+    }
+}

@@ -1,0 +1,137 @@
+//! What the cases have to work with: the handles this program got, and ways to start itself again.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+
+use libzx::process::{self, File, Options};
+use libzx::{sys, time, AsHandle, Job, Process, Resource, Rights, Signals, Startup, Vmo};
+use zx_abi::bootfs::Bootfs;
+use zx_abi::procargs::{PA_JOB_DEFAULT, PA_RESOURCE, PA_VMO_BOOTFS, PA_VMO_VDSO};
+
+use crate::child::{Mode, FLAG};
+
+/// Where the boot image has this program.
+const OWN_FILE: &str = "bin/core-tests";
+
+/// Which kernel this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// 2019-07.
+    July2019,
+    /// 2020-06.
+    Home,
+}
+
+/// Handles for the cases.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) level: Level,
+    pub(crate) job: Option<Job>,
+    pub(crate) resource: Option<Resource>,
+    own_file: Option<OwnFile>,
+}
+
+#[derive(Debug)]
+struct OwnFile {
+    bootfs: Vmo,
+    vdso: Vmo,
+    offset: u64,
+    len: u64,
+}
+
+impl World {
+    pub(crate) fn new(startup: &mut Startup) -> Self {
+        let level = match sys::has("system_get_version_string") {
+            true => Level::Home,
+            false => Level::July2019,
+        };
+        Self {
+            level,
+            job: startup.take(PA_JOB_DEFAULT, 0),
+            resource: startup.take(PA_RESOURCE, 0),
+            own_file: OwnFile::find(startup),
+        }
+    }
+
+    /// Starts this program again in `job`, to do as `mode` says.
+    pub(crate) fn start_child(&self, job: &Job, mode: Mode) -> Result<Process, String> {
+        let own = self
+            .own_file
+            .as_ref()
+            .ok_or("BOOTFS or the vDSO was not passed on")?;
+        let file = File {
+            vmo: &own.bootfs,
+            offset: own.offset,
+            len: own.len,
+        };
+        let options = Options {
+            args: &["core-tests", FLAG, mode.name()],
+            env: &[],
+            handles: vec![],
+        };
+        process::spawn(job, "core-tests-child", &file, &own.vdso, options)
+            .map_err(|error| format!("starting a child: {error}"))
+    }
+
+    /// Starts a child and gives the code it ends with.
+    pub(crate) fn child_code(&self, job: &Job, mode: Mode) -> Result<i64, String> {
+        let child = self.start_child(job, mode)?;
+        let signals = child.wait_one(Signals::PROCESS_TERMINATED, soon());
+        if let Err(error) = signals {
+            let _ = child.kill();
+            return Err(format!("waiting for the child to end: {error}"));
+        }
+        let info = child
+            .info()
+            .map_err(|error| format!("asking for its code: {error}"))?;
+        Ok(info.return_code)
+    }
+
+    pub(crate) fn vdso(&self) -> Option<&Vmo> {
+        self.own_file.as_ref().map(|own| &own.vdso)
+    }
+}
+
+impl OwnFile {
+    fn find(startup: &mut Startup) -> Option<Self> {
+        let bootfs: Vmo = startup.take(PA_VMO_BOOTFS, 0)?;
+        let vdso = startup.take(PA_VMO_VDSO, 0)?;
+        let mut directory = vec![0; 64 << 10];
+        let total = usize::try_from(bootfs.size().ok()?).ok()?;
+        directory.truncate(total);
+        bootfs.read(&mut directory, 0).ok()?;
+        let file = Bootfs::with_total(&directory, total).ok()?.find(OWN_FILE)?;
+        Some(Self {
+            bootfs,
+            vdso,
+            offset: file.offset as u64,
+            len: file.len as u64,
+        })
+    }
+}
+
+/// The rights of a handle, as the kernel tells them.
+pub(crate) fn rights_of(handle: &impl AsHandle) -> libzx::ZxResult<Rights> {
+    Ok(basic_info(handle)?.rights)
+}
+
+/// Koid, rights, type and related koid of a handle.
+pub(crate) fn basic_info(handle: &impl AsHandle) -> libzx::ZxResult<zx_abi::info::HandleBasicInfo> {
+    handle.get_info(zx_abi::InfoTopic::HandleBasic)
+}
+
+/// A deadline that a working kernel never reaches.
+pub(crate) fn soon() -> i64 {
+    time::after(10_000_000_000)
+}
+
+/// A deadline that passes while one waits.
+pub(crate) fn in_ms(milliseconds: i64) -> i64 {
+    time::after(milliseconds * 1_000_000)
+}
+
+/// Sleeps.
+pub(crate) fn sleep_ms(milliseconds: i64) {
+    time::sleep_until(in_ms(milliseconds));
+}
