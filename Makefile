@@ -47,13 +47,15 @@ IN_USER      := $(BARE) --target-dir $(TARGET)/user
 IN_UEFI      := $(UEFI) --target-dir $(TARGET)/uefi
 IN_HOST      := --target-dir $(TARGET)/host
 
-KERNEL_CRATES := zcore zircon-loader zircon-syscall zircon-object kernel-hal kernel-hal-bare executor
 PROGRAMS      ?= shell hello demo core-tests microbenchmarks
 USER_CRATES   := vdso userboot libzx $(PROGRAMS)
 TOOL_CRATES   := zbi-tool image-tool abi-docs harness
 # Crates whose tests run on a host.
 HOST_CRATES   := zx-abi boot-info executor kernel-hal kernel-hal-hosted zircon-object zircon-syscall zircon-loader \
     rboot vdso libzx userboot shell core-tests $(TOOL_CRATES)
+
+DOC_CRATES    := zircon-loader zircon-syscall zircon-object kernel-hal kernel-hal-hosted executor zx-abi boot-info rboot \
+    libzx $(TOOL_CRATES)
 
 # The sources of a set of directories; directories themselves are in the list because a file may vanish.
 sources = Cargo.toml Cargo.lock scripts/cargo $(TOOLCHAIN) $(shell find $(1) -mindepth 1 -type d -o -name '*.rs' -o -name '*.toml' \
@@ -104,7 +106,9 @@ loader: $(LOADER)
 
 OWN_VDSO     := $(OUT)/libzircon.so
 OWN_USERBOOT := $(OUT)/userboot.so
-USER_STAMP   := $(OUT)/user.stamp
+# Its name tells which programs there are, so that another choice of them is another target.
+empty :=
+USER_STAMP   := $(OUT)/user-$(subst $(empty) ,-,$(strip $(PROGRAMS))).stamp
 BUILD_USER   := CARGO_TARGET_DIR=$(TARGET)/user
 $(OWN_VDSO): $(call sources,user/vdso zx-abi) scripts/build-vdso
 	$(BUILD_USER) scripts/build-vdso $@
@@ -186,8 +190,8 @@ lint: $(TOOLCHAIN) ## clippy over every crate, warnings are errors
 	$(UEFI_CARGO) clippy -p rboot --release $(IN_UEFI) -- -D warnings
 
 doc: $(TOOLCHAIN) ## the API pages of every crate, in target/doc
-	RUSTDOCFLAGS="-D warnings" $(HOST_CARGO) doc --no-deps --document-private-items \
-	    $(KERNEL_CRATES:%=-p %) zx-abi boot-info --target-dir $(TARGET)/host
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(HOST_CARGO) doc --no-deps --document-private-items --keep-going \
+	    $(DOC_CRATES:%=-p %) --target-dir $(TARGET)/host
 	@rm -rf $(TARGET)/doc && cp -r $(TARGET)/host/doc $(TARGET)/doc
 
 kernel-tests: esp $(TOOLS_STAMP) ## boot the kernels of zCore/tests, one guest each
