@@ -72,6 +72,17 @@ pub(crate) fn from_output(text: &str) -> Verdicts {
     verdicts
 }
 
+/// A ledger of these verdicts, by name.
+pub(crate) fn to_text(verdicts: &Verdicts) -> String {
+    let header = "# What each case of core-tests comes to: PASS, FAIL reason, or SKIP reason. `make test` compares.\n";
+    let lines = verdicts.iter().map(|(case, verdict)| match verdict {
+        Verdict::Pass => format!("{case} PASS\n"),
+        Verdict::Fail => format!("{case} FAIL to be explained\n"),
+        Verdict::Skip => format!("{case} SKIP to be explained\n"),
+    });
+    std::iter::once(header.to_owned()).chain(lines).collect()
+}
+
 /// One line for each case on which a run and its ledger disagree.
 pub(crate) fn surprises(run: &Verdicts, ledger: &Verdicts) -> Vec<String> {
     let mut lines = Vec::new();
@@ -97,6 +108,13 @@ mod tests {
         let ledger = parse("# comment\nChannel.Write PASS\nPort.Wait FAIL issue 3\n").unwrap();
         let run = from_output("noise\n[PASS] Channel.Write\nPort.Wait FAIL timed out\n3 PASS\n");
         assert_eq!(surprises(&run, &ledger), [""; 0]);
+    }
+
+    #[test]
+    fn a_written_ledger_is_read_back() {
+        let run = from_output("[PASS] A.a (3 us)\n[FAIL] A.b: a.rs:1: no\n[SKIP] A.c: not here\n");
+        assert_eq!(run.len(), 3);
+        assert_eq!(parse(&to_text(&run)).unwrap(), run);
     }
 
     #[test]

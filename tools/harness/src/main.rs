@@ -1,6 +1,6 @@
 //! `harness`: runs what `make test` runs, and prints one summary at the end.
 //!
-//! Each step gives [`report::Case`]s; a step that cannot run gives a failed case, never silence. What a step printed is
+//! Each step adds cases to a [`report::Report`]; a step that cannot run gives a failed case, never silence. What a step printed is
 //! kept in `target/test-logs/`. Guests are started through `scripts/qemu` as a person would ([`guest`]), and talked to by
 //! session files ([`session`]). Start reading at [`step`], which has one file per step.
 #![forbid(unsafe_code)]
@@ -46,7 +46,11 @@ enum Verb {
     /// Guests with broken parts
     BadInput,
     /// Boots into core-tests and compares the results with conformance/core-tests.txt
-    CoreTests,
+    CoreTests {
+        /// Write the ledger from this run and do not compare
+        #[arg(long)]
+        write: bool,
+    },
     /// Boots into microbenchmarks, counting guest instructions
     Bench,
     /// Compares a list of results with a ledger, in both directions
@@ -76,7 +80,8 @@ fn main() -> ExitCode {
         Verb::Session { file } => step::session(&place, &file, &mut report),
         Verb::KernelTests => step::kernel_tests(&place, &mut report),
         Verb::BadInput => step::bad_input(&place, &mut report),
-        Verb::CoreTests => step::core_tests(&place, &mut report),
+        Verb::CoreTests { write: false } => step::core_tests(&place, &mut report),
+        Verb::CoreTests { write: true } => step::write_core_tests_ledger(&place, &mut report),
         Verb::Bench => step::bench(&place, &mut report),
         Verb::Ledger { results, ledger } => step::ledger(&results, &ledger, &mut report),
         Verb::Sizes => step::sizes(&place, &mut report),

@@ -16,7 +16,7 @@ use crate::report::{Outcome, Report};
 use crate::session::Session;
 
 pub(crate) use bench::bench;
-pub(crate) use core_tests::core_tests;
+pub(crate) use core_tests::{core_tests, write_core_tests_ledger};
 pub(crate) use kernel_tests::kernel_tests;
 pub(crate) use sizes::sizes;
 
