@@ -82,6 +82,10 @@ fn load_vdso(file: &'static [u8]) -> Result<Vdso, LoadError> {
         sites.len()
     );
     run::init(abi);
+    match level {
+        Level::Home => {}
+        Level::Zircon2019 => zircon_syscall::abi2019::put_in_force(),
+    }
 
     let physmem = (kernel_hal::frame::stats().total * zircon_object::vm::PAGE_SIZE) as u64;
     let constants = vdso::fill_constants(

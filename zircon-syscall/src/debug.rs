@@ -1,10 +1,10 @@
 //! The debug log and the debug console.
 
 use crate::args::result;
-use crate::Caller;
+use crate::{abi2019, Caller};
 use core::future::poll_fn;
 use core::task::Poll;
-use kernel_hal::user::{UserIn, UserOut};
+use kernel_hal::user::{UserIn, UserInOut, UserOut};
 use zircon_object::diag::debuglog::{Reading, Writer};
 use zircon_object::diag::DebugLog;
 use zircon_object::object::{Handle, KernelObject, TypedObject};
@@ -113,7 +113,24 @@ pub(crate) async fn sys_debug_read(
     buffer_size: usize,
     actual: UserOut<usize>,
 ) -> ZxResult {
+    if abi2019::is_in_force() {
+        return abi2019::debug_read(caller, handle, buffer, UserInOut::new(buffer_size)).await;
+    }
     caller.check_resource(handle, ResourceKind::Root)?;
+    let count = read_console(caller, buffer, buffer_size).await?;
+    caller.write(actual, &count)
+}
+
+/// Reads what is typed; how many characters.
+///
+/// # Errors
+/// - `IntrRetry`: interrupted before the first one.
+/// - `InvalidArgs`: the buffer cannot be written.
+pub(crate) async fn read_console(
+    caller: &Caller<'_>,
+    buffer: UserOut<u8>,
+    buffer_size: usize,
+) -> ZxResult<usize> {
     for index in 0..buffer_size {
         let typed = poll_fn(|cx| {
             let mut byte = [0];
@@ -130,11 +147,11 @@ pub(crate) async fn sys_debug_read(
         {
             Ok(byte) => byte,
             // What was taken from the console must not be lost: the program gets a short count.
-            Err(_) if index > 0 => return caller.write(actual, &index),
+            Err(_) if index > 0 => return Ok(index),
             Err(interrupted) => return Err(interrupted.into()),
         };
         let byte = if byte == b'\r' { b'\n' } else { byte };
         caller.write(buffer.element(index), &byte)?;
     }
-    caller.write(actual, &buffer_size)
+    Ok(buffer_size)
 }

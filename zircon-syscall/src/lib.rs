@@ -14,7 +14,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod abi;
-mod abi2019;
+pub mod abi2019;
 mod args;
 pub mod caller;
 mod out;
