@@ -35,12 +35,19 @@ fn the_clock_never_goes_back(_: &World) -> Case {
 fn the_clock_goes_at_the_speed_of_the_ticks(_: &World) -> Case {
     let per_second = time::ticks_per_second();
     check!(per_second > 0);
-    let (ticks, nanoseconds) = (time::ticks(), time::now());
+    // The clock is read between two readings of the ticks, because anything may run between them.
+    let read = || (time::ticks(), time::now(), time::ticks());
+    let first = read();
     time::sleep_until(in_ms(20));
-    let (ticks, nanoseconds) = (time::ticks() - ticks, time::now() - nanoseconds);
-    let by_ticks = i128::from(ticks) * 1_000_000_000 / i128::from(per_second);
-    let difference = (by_ticks - i128::from(nanoseconds)).abs();
-    check!(difference < i128::from(nanoseconds / 20));
+    let second = read();
+    let nanoseconds = |ticks: i64| i128::from(ticks) * 1_000_000_000 / i128::from(per_second);
+    let (least, most) = (
+        nanoseconds(second.0 - first.2),
+        nanoseconds(second.2 - first.0),
+    );
+    let elapsed = i128::from(second.1 - first.1);
+    // Loose, because a kernel that runs in an emulator on a busy machine measures its ticks badly.
+    check!(least - elapsed / 4 <= elapsed && elapsed <= most + elapsed / 4);
     Ok(())
 }
 

@@ -35,8 +35,11 @@ fn constants_make_sense(_: &World) -> Case {
 fn cpu_features_are_told(_: &World) -> Case {
     needs!(SystemGetFeatures);
     let page = ok!(Scratch::new());
-    ok!(call(SyscallId::SystemGetFeatures, &[0, page.address()]));
-    check_eq!(page.u32(0) & 1, 1);
+    // The kernel of July 2019 has no CPU features to tell of on x86.
+    match call(SyscallId::SystemGetFeatures, &[0, page.address()]) {
+        Ok(()) => check_eq!(page.u32(0) & 1, 1),
+        other => fails!(other, NotSupported),
+    }
     for kind in [1, 2] {
         ok!(call(SyscallId::SystemGetFeatures, &[kind, page.address()]));
         check!(page.u32(0) <= 64);

@@ -123,6 +123,7 @@ fn a_region_lies_in_its_parent(_: &World) -> Case {
     let (child, base) = ok!(parent.vmar.allocate(ANYTHING, 0, PAGE));
     check!(base >= parent.base && base + PAGE <= parent.base + SIZE);
     check_eq!(ok!(child.range()), (base, PAGE));
+    ok!(child.destroy());
     let (_, base) = ok!(parent.vmar.allocate(ANYTHING | SPECIFIC, SIZE - PAGE, PAGE));
     check_eq!(base, parent.base + SIZE - PAGE);
     Ok(())
@@ -148,7 +149,7 @@ fn bad_region_arguments_are_refused(_: &World) -> Case {
         InvalidArgs
     );
     fails!(allocate(VmOptions::CAN_MAP_EXECUTE, 0, PAGE), AccessDenied);
-    fails!(allocate(ANYTHING, 0, SIZE + PAGE), NoMemory);
+    fails!(allocate(ANYTHING, 0, SIZE + PAGE), InvalidArgs);
     Ok(())
 }
 
@@ -190,7 +191,7 @@ fn bad_map_arguments_are_refused(_: &World) -> Case {
     );
     let both = VmOptions::MAP_RANGE | VmOptions::SPECIFIC_OVERWRITE;
     fails!(map(READ | both, 0, 0, PAGE), InvalidArgs);
-    fails!(map(READ, 0, 0, SIZE + PAGE), NoMemory);
+    fails!(map(READ, 0, 0, SIZE + PAGE), InvalidArgs);
     // Beyond the end of the VMO is fine, until it is touched.
     ok!(map(READ, 0, 0, 4 * PAGE));
     Ok(())
@@ -433,17 +434,23 @@ fn the_result_pointers_are_checked(_: &World) -> Case {
     let region = ok!(region());
     let vmo = ok!(pages(1));
     let good = ok!(Scratch::new());
+    let flags = ANYTHING.bits() as usize;
     for bad in BAD_ADDRESSES {
         let map = [arg(&region.vmar), 1, 0, arg(&vmo), 0, PAGE, bad];
         fails!(call(SyscallId::VmarMap, &map), InvalidArgs);
-        let flags = ANYTHING.bits() as usize;
-        let allocate = [arg(&region.vmar), flags, 0, PAGE, bad, good.address()];
-        fails!(call(SyscallId::VmarAllocate, &allocate), InvalidArgs);
+    }
+    for bad in BAD_ADDRESSES {
         let allocate = [arg(&region.vmar), flags, 0, PAGE, good.address(), bad];
         fails!(call(SyscallId::VmarAllocate, &allocate), InvalidArgs);
     }
     // Nothing is left behind.
-    ok!(region.vmar.map(READ, 0, &vmo, 0, SIZE));
+    let all = ok!(region.vmar.map(READ, 0, &vmo, 0, SIZE));
+    ok!(region.vmar.unmap(all, SIZE));
+    // A bad pointer for the handle may leave a region behind: on the kernel of July 2019 it does.
+    for bad in BAD_ADDRESSES {
+        let allocate = [arg(&region.vmar), flags, 0, PAGE, bad, good.address()];
+        fails!(call(SyscallId::VmarAllocate, &allocate), InvalidArgs);
+    }
     Ok(())
 }
 
