@@ -187,7 +187,7 @@ fmt-check: $(TOOLCHAIN)
 	$(HOST_CARGO) fmt --all --check
 
 lint: $(TOOLCHAIN) ## clippy over every crate, warnings are errors
-	$(HOST_CARGO) clippy --keep-going $(HOST_CRATES:%=-p %) --all-targets $(IN_HOST) -- -D warnings
+	$(HOST_CARGO) clippy --keep-going $(patsubst %,-p %,$(filter-out userboot $(PROGRAMS),$(HOST_CRATES))) --all-targets $(IN_HOST) -- -D warnings
 	$(KERNEL_CARGO) clippy -p zcore -p kernel-hal-bare --release $(IN_KERNEL) -- -D warnings
 	$(USER_CARGO) clippy $(USER_CRATES:%=-p %) --release $(IN_USER) -- -D warnings
 	$(UEFI_CARGO) clippy -p rboot --release $(IN_UEFI) -- -D warnings

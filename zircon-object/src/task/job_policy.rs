@@ -115,10 +115,9 @@ impl JobPolicy {
             let action = PolicyAction::from_raw(entry.action).ok_or(ZxError::NotSupported)?;
             let condition = condition.ok_or(ZxError::InvalidArgs)?;
             if condition == PolicyCondition::NewAny as usize {
-                for each in PolicyCondition::NewVmo as usize..=PolicyCondition::NewProfile as usize {
-                    if !explicit[each] {
-                        new.set(self, each, action, entry.overridable, conflict)?;
-                    }
+                let all_new = PolicyCondition::NewVmo as usize..=PolicyCondition::NewProfile as usize;
+                for each in all_new.filter(|each| !explicit[*each]) {
+                    new.set(self, each, action, entry.overridable, conflict)?;
                 }
             }
             explicit[condition] = true;

@@ -173,13 +173,14 @@ impl Process {
         }
         thread.make_initial();
         let arg1_value = arg1.map_or(Ok(0), |handle| self.add_handle(handle));
-        let started = arg1_value.and_then(|value| thread.start(entry, stack, value as usize, arg2).map_err(|error| (error, value)).or_else(
-            |(error, value)| {
+        let started = arg1_value.and_then(|value| {
+            let started = thread.start(entry, stack, value as usize, arg2);
+            if started.is_err() {
                 let handle = self.handles().remove(value);
                 drop(handle);
-                Err(error)
-            },
-        ));
+            }
+            started
+        });
         if started.is_err() {
             let mut inner = self.inner.lock();
             if inner.status == ProcessStatus::Running {
