@@ -1,6 +1,7 @@
 //! Registers without a CPU: they can be made and changed, but user code does not run here
 
 use kernel_hal::context::{Trap, UserContext, VectorState};
+use kernel_hal::xsave::{Header, Layout};
 use kernel_hal::{hal_impl, VirtAddr};
 
 /// Bytes of an XSAVE area with x87, SSE and AVX state.
@@ -16,6 +17,9 @@ hal_impl! {
         line[..2].copy_from_slice(&0x37fu16.to_le_bytes());
         line[24..28].copy_from_slice(&0x1f80u32.to_le_bytes());
         Some(state)
+    }
+    kernel_hal::context => fn hal_vector_layout() -> Layout {
+        Layout { header: Header::Present, avx: Some(576), ..Layout::default() }
     }
     // No CPU ever holds a context's registers: what is in memory is true.
     kernel_hal::context => fn hal_context_flush(_context: &mut UserContext) {}

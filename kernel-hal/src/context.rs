@@ -2,6 +2,7 @@
 
 use crate::addr::VirtAddr;
 use crate::hal::hal_fn;
+use crate::xsave::Layout;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 pub use zx_abi::thread_state::GeneralRegs;
@@ -18,6 +19,30 @@ pub struct UserContext {
     pub entered_by: EnteredBy,
     /// FPU and vector state.
     pub vector: VectorState,
+    /// Breakpoints.
+    pub debug: DebugState,
+}
+
+/// Debug registers of a thread. Loaded when it runs after a change that [`invalidate`] was told of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct DebugState {
+    /// Breakpoint addresses, DR0 to DR3: of user space.
+    pub addresses: [u64; 4],
+    /// What happened last, DR6.
+    pub status: u64,
+    /// Which breakpoints count, and how, DR7.
+    pub control: u64,
+}
+
+impl DebugState {
+    /// Bits of [`DebugState::control`] that a program may set: enabling, kind and length of each breakpoint.
+    pub const CONTROL_USER: u64 = 0xffff_00ff;
+
+    /// Whether any breakpoint is enabled.
+    #[must_use]
+    pub const fn is_active(&self) -> bool {
+        self.control & 0xff != 0
+    }
 }
 
 /// How user code entered the kernel.
@@ -101,10 +126,12 @@ hal_fn! {
     pub fn run as hal_context_run(context: &mut UserContext) -> Trap;
     /// A vector area in reset state (fcw 0x37f, mxcsr 0x1f80); `None` without memory.
     pub fn vector_new as hal_vector_new() -> Option<VectorState>;
+    /// Where the parts of a vector area are.
+    pub fn vector_layout as hal_vector_layout() -> Layout;
     /// Writes live vector registers and FS/GS bases of this context, if this CPU still holds them, to memory; the CPU
     /// keeps them.
     pub fn flush as hal_context_flush(context: &mut UserContext);
-    /// The memory was changed (registers, vector state, FS/GS bases): the next [`run`] loads everything from it. Call
+    /// The memory was changed (registers, vector state, breakpoints, FS/GS bases): the next [`run`] loads everything from it. Call
     /// [`flush`] first when only part is changed.
     pub fn invalidate as hal_context_invalidate(context: &mut UserContext);
     /// Sets the FS base of the thread whose registers this CPU holds: the one that is making a syscall. A user address.
@@ -127,6 +154,6 @@ impl UserContext {
             rflags: 0x202,
             ..GeneralRegs::default()
         };
-        Some(Self { regs, entered_by: EnteredBy::Nothing, vector: vector_new()? })
+        Some(Self { regs, entered_by: EnteredBy::Nothing, vector: vector_new()?, debug: DebugState::default() })
     }
 }

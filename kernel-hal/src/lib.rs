@@ -28,5 +28,6 @@ pub mod rng;
 pub mod sync;
 pub mod time;
 pub mod user;
+pub mod xsave;
 
 pub use addr::{PhysAddr, VirtAddr, PAGE_SIZE};

@@ -55,9 +55,11 @@ pub(crate) fn sys_process_start(
     arg1: HandleValue,
     arg2: usize,
 ) -> ZxResult {
+    // The argument may be the handle to the process or the thread itself, so it leaves the table behind them.
+    let process = caller.get::<Process>(handle, Rights::WRITE);
+    let thread = caller.get::<Thread>(thread, Rights::WRITE);
     let arg1 = caller.process().handles().remove(arg1).ok();
-    let process = caller.get::<Process>(handle, Rights::WRITE)?;
-    let thread = caller.get::<Thread>(thread, Rights::WRITE)?;
+    let (process, thread) = (process?, thread?);
     if !alloc::sync::Arc::ptr_eq(thread.process(), &process) {
         return Err(ZxError::AccessDenied);
     }

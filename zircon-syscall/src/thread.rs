@@ -4,13 +4,17 @@ use crate::Caller;
 use kernel_hal::user::{UserIn, UserOut};
 use zircon_object::object::Handle;
 use zircon_object::task::{Process, Thread};
-use kernel_hal::context::{GeneralRegs, UserContext};
-use zerocopy::{FromZeros, IntoBytes};
-use zx_abi::thread_state::ThreadStateKind;
+use kernel_hal::context::{vector_layout, DebugState, GeneralRegs, UserContext};
+use zerocopy::{FromZeros, Immutable, IntoBytes};
+use zx_abi::thread_state::{DebugRegs, FpRegs, ThreadStateKind, VectorRegs};
 use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
 
 /// Flags that user code may change: carry to overflow, without trap, interrupt and privilege bits.
 const USER_RFLAGS: u64 = 0x0024_0dd5 & !TRAP_FLAG;
+/// Bits of DR6 that are always set.
+const DR6_FIXED: u64 = 0xffff_0ff0;
+/// Bits of DR7 that are always set: exact matching, and the one that is reserved.
+const DR7_FIXED: u64 = 0x700;
 /// Makes the CPU stop after one instruction.
 const TRAP_FLAG: u64 = 1 << 8;
 
@@ -65,8 +69,8 @@ pub(crate) fn sys_thread_exit(caller: &Caller<'_>) {
 /// - `InvalidArgs`: unknown kind.
 /// - `BufferTooSmall`: the buffer is smaller than the registers.
 /// - `BadState`: the thread is not stopped.
+/// - `NotSupported`: the thread is about to end and has no registers any more.
 /// - `InvalidArgs`: the buffer cannot be written.
-// PARTIAL: general registers, FS, GS and single step only; floating point, vector and debug registers are missing
 pub(crate) fn sys_thread_read_state(
     caller: &Caller<'_>,
     handle: HandleValue,
@@ -77,21 +81,21 @@ pub(crate) fn sys_thread_read_state(
     let thread = caller.get::<Thread>(handle, Rights::READ)?;
     let kind = ThreadStateKind::from_raw(kind).ok_or(ZxError::InvalidArgs)?;
     fits(kind, buffer_size)?;
-    let mut bytes = [0; size_of::<GeneralRegs>()];
-    let len = size_of_kind(kind);
-    let bytes = bytes.get_mut(..len).ok_or(ZxError::NotSupported)?;
-    thread.with_parked(|context| {
-        let regs = &context.regs;
-        match kind {
-            ThreadStateKind::GeneralRegs => bytes.copy_from_slice(regs.as_bytes()),
-            ThreadStateKind::X86RegisterFs => bytes.copy_from_slice(regs.fs_base.as_bytes()),
-            ThreadStateKind::X86RegisterGs => bytes.copy_from_slice(regs.gs_base.as_bytes()),
-            ThreadStateKind::SingleStep => bytes.copy_from_slice(u32::from(regs.rflags & TRAP_FLAG != 0).as_bytes()),
-            ThreadStateKind::FpRegs | ThreadStateKind::VectorRegs | ThreadStateKind::DebugRegs => return Err(ZxError::NotSupported),
-        }
-        Ok(())
-    })?;
-    caller.write_slice(buffer, bytes)
+    let to = buffer.addr();
+    match kind {
+        ThreadStateKind::GeneralRegs => give(caller, &thread, to, |context| context.regs),
+        ThreadStateKind::X86RegisterFs => give(caller, &thread, to, |context| context.regs.fs_base),
+        ThreadStateKind::X86RegisterGs => give(caller, &thread, to, |context| context.regs.gs_base),
+        ThreadStateKind::SingleStep => give(caller, &thread, to, |context| u32::from(context.regs.rflags & TRAP_FLAG != 0)),
+        ThreadStateKind::FpRegs => give(caller, &thread, to, |context| context.vector.fp_regs(&vector_layout())),
+        ThreadStateKind::VectorRegs => give(caller, &thread, to, |context| context.vector.vector_regs(&vector_layout())),
+        ThreadStateKind::DebugRegs => give(caller, &thread, to, |context| debug_regs(&context.debug)),
+    }
+}
+
+fn give<T: IntoBytes + Immutable>(caller: &Caller<'_>, thread: &Thread, to: usize, get: impl FnOnce(&UserContext) -> T) -> ZxResult {
+    let value = thread.with_parked(|context| Ok(get(context)))?;
+    caller.write(UserOut::new(to), &value)
 }
 
 /// Changes registers of a thread that is suspended or in an exception.
@@ -102,8 +106,7 @@ pub(crate) fn sys_thread_read_state(
 /// - `BufferTooSmall`: the buffer is smaller than the registers.
 /// - `InvalidArgs`: the buffer cannot be read.
 /// - `BadState`: the thread is not stopped.
-/// - `InvalidArgs`: an address that is not canonical, single step other than 0 and 1.
-// PARTIAL: general registers, FS, GS and single step only; floating point, vector and debug registers are missing
+/// - `InvalidArgs`: an address that is not canonical or no breakpoint may have, a bad mxcsr, single step other than 0 and 1.
 pub(crate) fn sys_thread_write_state(
     caller: &Caller<'_>,
     handle: HandleValue,
@@ -140,8 +143,20 @@ pub(crate) fn sys_thread_write_state(
                 Ok(())
             })
         }
-        ThreadStateKind::FpRegs | ThreadStateKind::VectorRegs | ThreadStateKind::DebugRegs => {
-            thread.with_parked(|_| Err(ZxError::NotSupported))
+        ThreadStateKind::FpRegs => {
+            let regs: FpRegs = caller.read(UserIn::new(addr))?;
+            thread.with_parked(|context| {
+                context.vector.set_fp_regs(&vector_layout(), &regs);
+                Ok(())
+            })
+        }
+        ThreadStateKind::VectorRegs => {
+            let regs: VectorRegs = caller.read(UserIn::new(addr))?;
+            thread.with_parked(|context| context.vector.set_vector_regs(&vector_layout(), &regs))
+        }
+        ThreadStateKind::DebugRegs => {
+            let regs: DebugRegs = caller.read(UserIn::new(addr))?;
+            thread.with_parked(|context| set_debug(&mut context.debug, &regs))
         }
     }
 }
@@ -152,6 +167,22 @@ fn set_general(context: &mut UserContext, regs: GeneralRegs) -> ZxResult {
     canonical(regs.gs_base)?;
     let kept = context.regs.rflags & !USER_RFLAGS;
     context.regs = GeneralRegs { rflags: kept | regs.rflags & USER_RFLAGS, ..regs };
+    Ok(())
+}
+
+fn debug_regs(state: &DebugState) -> DebugRegs {
+    let DebugState { addresses: dr, status, control } = *state;
+    DebugRegs { dr, dr6: status, dr7: control, dr6_status: status, dr7_control: control }
+}
+
+/// The status is the CPU's to tell: what was written there is ignored, like reserved bits of the control register.
+fn set_debug(state: &mut DebugState, regs: &DebugRegs) -> ZxResult {
+    let of_user = |addr: u64| usize::try_from(addr).is_ok_and(|addr| kernel_hal::addr::is_user_range(addr, 1));
+    if !regs.dr.iter().all(|addr| *addr == 0 || of_user(*addr)) {
+        return Err(ZxError::InvalidArgs);
+    }
+    let control = regs.dr7 & DebugState::CONTROL_USER | DR7_FIXED;
+    *state = DebugState { addresses: regs.dr, status: state.status | DR6_FIXED, control };
     Ok(())
 }
 
@@ -174,9 +205,9 @@ fn fits(kind: ThreadStateKind, size: usize) -> ZxResult {
 const fn size_of_kind(kind: ThreadStateKind) -> usize {
     match kind {
         ThreadStateKind::GeneralRegs => size_of::<GeneralRegs>(),
-        ThreadStateKind::FpRegs => size_of::<zx_abi::thread_state::FpRegs>(),
-        ThreadStateKind::VectorRegs => size_of::<zx_abi::thread_state::VectorRegs>(),
-        ThreadStateKind::DebugRegs => size_of::<zx_abi::thread_state::DebugRegs>(),
+        ThreadStateKind::FpRegs => size_of::<FpRegs>(),
+        ThreadStateKind::VectorRegs => size_of::<VectorRegs>(),
+        ThreadStateKind::DebugRegs => size_of::<DebugRegs>(),
         ThreadStateKind::SingleStep => size_of::<u32>(),
         ThreadStateKind::X86RegisterFs | ThreadStateKind::X86RegisterGs => size_of::<u64>(),
     }

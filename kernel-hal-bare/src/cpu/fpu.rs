@@ -4,6 +4,7 @@
 //! has one more cache line, which holds the two bases. `hal_context_run` compares one pointer when the owner runs again.
 
 use super::cpuid::leaf;
+use super::debug;
 use super::features::features;
 use super::percpu::{current, PerCpu};
 use super::registers::{msr, read_msr, write_msr};
@@ -11,6 +12,7 @@ use core::arch::asm;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use kernel_hal::context::{CacheLine, EnteredBy, UserContext, VectorState};
 use kernel_hal::hal_impl;
+use kernel_hal::xsave::{Header, Layout};
 
 const LINE_BYTES: usize = 64;
 const FCW_RESET: u16 = 0x37f;
@@ -62,6 +64,7 @@ pub(crate) fn take_over(context: &mut UserContext) {
     // SAFETY: the area is valid, exclusively borrowed, and as long as `hal_vector_new` made it.
     unsafe { load(area) };
     cpu.vector_owner.set(area);
+    debug::load(&context.debug);
 }
 
 fn save_owner(cpu: &PerCpu) {
@@ -246,6 +249,14 @@ hal_impl! {
             bytes[XSTATE_BV_OFFSET] = 0b11;
         }
         Some(state)
+    }
+    kernel_hal::context => fn hal_vector_layout() -> Layout {
+        if METHOD.load(Ordering::Relaxed) == FXSAVE {
+            return Layout::default();
+        }
+        let enabled = leaf(0xd, 0).eax;
+        let offset = |component: u32| (enabled >> component & 1 == 1).then(|| leaf(0xd, component).ebx as usize);
+        Layout { header: Header::Present, avx: offset(2), opmask: offset(5), zmm_upper: offset(6), zmm_high: offset(7) }
     }
     kernel_hal::context => fn hal_context_flush(context: &mut UserContext) {
         if context.entered_by == EnteredBy::Syscall {

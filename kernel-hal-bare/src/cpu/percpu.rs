@@ -31,6 +31,8 @@ pub(crate) struct PerCpu {
     pub(crate) vector_owner: Cell<*mut CacheLine>,
     /// Physical address of the active top-level page table.
     pub(crate) active_root: Cell<u64>,
+    /// Whether some thread's breakpoints are in the CPU.
+    pub(crate) breakpoints_loaded: Cell<bool>,
     /// The timer has fired since somebody asked.
     pub(crate) timer_fired: Cell<bool>,
     /// Counters but for `syscalls`.
@@ -48,6 +50,7 @@ pub(crate) static CPU0: PerCpuCell = PerCpuCell(UnsafeCell::new(PerCpu {
     syscalls: Cell::new(0),
     vector_owner: Cell::new(null_mut()),
     active_root: Cell::new(0),
+    breakpoints_loaded: Cell::new(false),
     timer_fired: Cell::new(false),
     counters: Cell::new(CpuCounters {
         idle_ns: 0,

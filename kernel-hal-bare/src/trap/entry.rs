@@ -1,7 +1,7 @@
 //! Runs user code, and serves traps of the kernel itself.
 
 use super::stubs::context_enter;
-use crate::cpu::fpu;
+use crate::cpu::{debug, fpu};
 use crate::cpu::percpu::{count, current};
 use crate::cpu::registers::read_cr2;
 use crate::irq::vectors;
@@ -57,7 +57,7 @@ hal_impl! {
 }
 
 #[inline(never)]
-fn other_trap(outcome: u64, context: &UserContext) -> Trap {
+fn other_trap(outcome: u64, context: &mut UserContext) -> Trap {
     if outcome != outcome::TRAP {
         // The rip is not canonical: the CPU would fault in ring 0, so the exception is reported without trying.
         return Trap::Exception {
@@ -84,7 +84,12 @@ fn other_trap(outcome: u64, context: &UserContext) -> Trap {
             vectors::dispatch(number);
             Trap::Interrupt
         }
-        vector => Trap::Exception { vector, code },
+        vector => {
+            if vector == vector::DEBUG {
+                debug::took_exception(context);
+            }
+            Trap::Exception { vector, code }
+        }
     }
 }
 
@@ -122,8 +127,9 @@ pub(super) extern "C" fn kernel_trap(frame: &mut KernelFrame) {
         number if number >= vector::FIRST_INTERRUPT => vectors::dispatch(number),
         // Nobody sends one on purpose; a watchdog's may be ignored.
         vector::NMI => {}
-        // Single-stepped user code that entered by `syscall` right behind a load of SS.
-        vector::DEBUG => {}
+        // Single-stepped user code that entered by `syscall` right behind a load of SS, or the kernel touched for the user
+        // what the user watches.
+        vector::DEBUG => debug::clear_status(),
         vector::PAGE_FAULT => {
             let addr = read_cr2();
             match fault_table::fixup(frame.rip) {
