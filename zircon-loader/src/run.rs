@@ -20,6 +20,7 @@ static ABI: spin::Once<VdsoAbi> = spin::Once::new();
 
 /// Says which numbers mean which calls, and makes started threads run here.
 pub(crate) fn init(abi: VdsoAbi) {
+    abi.level().set();
     ABI.call_once(|| abi);
     runtime::set_thread_runner(spawn);
 }

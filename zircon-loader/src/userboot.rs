@@ -73,19 +73,15 @@ fn bad(part: &'static str, error: ImageError) -> LoadError {
 /// Reads the vDSO: from now on its numbers are the numbers. Its constants are written before any copy is made.
 fn load_vdso(file: &'static [u8]) -> Result<Vdso, LoadError> {
     let image = Image::parse(file).map_err(|error| bad("vDSO", error))?;
-    let level = Level::of(&image);
+    let level = vdso::level_of(&image);
     let sites = vdso::scan(&image).map_err(|error| bad("vDSO", error))?;
-    let abi = VdsoAbi::new(&sites).map_err(|_| bad("vDSO", ImageError::Ambiguous))?;
+    let abi = VdsoAbi::new(level, &sites).map_err(|_| bad("vDSO", ImageError::Ambiguous))?;
     log::info!(
         "vDSO: {} calls from {} sites, level {level:?}",
         abi.len(),
         sites.len()
     );
     run::init(abi);
-    match level {
-        Level::Home => {}
-        Level::Zircon2019 => zircon_syscall::abi2019::put_in_force(),
-    }
 
     let physmem = (kernel_hal::frame::stats().total * zircon_object::vm::PAGE_SIZE) as u64;
     let constants = vdso::fill_constants(

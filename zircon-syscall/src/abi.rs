@@ -3,6 +3,7 @@
 //! Syscall numbers are private to a vDSO build. The loader scans the image for `syscall` instructions and the numbers loaded
 //! before them, names each by the symbol tables, and hands the result over as a list of [`Site`]s.
 
+use crate::Level;
 use alloc::vec::Vec;
 use zx_abi::syscalls::SyscallId;
 use zx_abi::{ZxError, ZxResult};
@@ -19,8 +20,9 @@ pub struct Site {
 }
 
 /// Numbers and legal call sites of one vDSO image.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct VdsoAbi {
+    level: Level,
     calls: Vec<Entry>,
     more: Vec<Site>,
 }
@@ -38,9 +40,9 @@ impl VdsoAbi {
     /// # Errors
     /// - `NoMemory`: the kernel heap is exhausted.
     /// - `InvalidArgs`: one number means two calls.
-    pub fn new(sites: &[Site]) -> ZxResult<Self> {
+    pub fn new(level: Level, sites: &[Site]) -> ZxResult<Self> {
         let count = sites.iter().map(|site| site.number as usize + 1).max().unwrap_or(0);
-        let mut abi = Self::default();
+        let mut abi = Self { level, calls: Vec::new(), more: Vec::new() };
         abi.calls.try_reserve_exact(count).map_err(|_| ZxError::NoMemory)?;
         abi.calls.resize(count, Entry { call: None, return_offset: 0 });
         for site in sites {
@@ -76,6 +78,12 @@ impl VdsoAbi {
         self.more.iter().find(legal).map(|site| site.call)
     }
 
+    /// The ABI level that the vDSO belongs to.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
     /// How many numbers mean something.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -96,7 +104,7 @@ mod tests {
         let close = Site { number: 5, call: SyscallId::HandleClose, return_offset: 0x7010 };
         let combined = Site { return_offset: 0x7100, ..close };
         let create = Site { number: 2, call: SyscallId::EventCreate, return_offset: 0x7020 };
-        VdsoAbi::new(&[close, combined, create]).unwrap()
+        VdsoAbi::new(Level::Home, &[close, combined, create]).unwrap()
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Who makes a call, and what a shim may do on its behalf: look up handles, ask policy, copy memory.
 
+use crate::level::{self, Differences};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -18,6 +19,7 @@ pub struct Caller<'a> {
     policy_exceptions: AtomicU32,
     vdso_base: AtomicUsize,
     interrupted_call: Mutex<Option<PendingCall>>,
+    level: &'static Differences,
 }
 
 impl<'a> Caller<'a> {
@@ -30,6 +32,7 @@ impl<'a> Caller<'a> {
             policy_exceptions: AtomicU32::new(0),
             vdso_base: AtomicUsize::new(0),
             interrupted_call: Mutex::new(None),
+            level: level::current(),
         }
     }
 
@@ -45,6 +48,18 @@ impl<'a> Caller<'a> {
     #[must_use]
     pub fn process(&self) -> &'a Arc<Process> {
         self.process
+    }
+
+    /// What its ABI level does otherwise than others.
+    #[inline(always)]
+    pub(crate) fn level(&self) -> &'static Differences {
+        self.level
+    }
+
+    /// The same caller at another level.
+    #[cfg(test)]
+    pub(crate) fn at(self, level: crate::Level) -> Self {
+        Self { level: level.differences(), ..self }
     }
 
     /// Where the vDSO's image begins in the process, or 0. Remembered: once its code is mapped it stays.

@@ -1,7 +1,9 @@
 //! The debug log and the debug console.
 
 use crate::args::result;
-use crate::{abi2019, Caller};
+use crate::abi2019;
+use crate::level::{ConsoleRead, LogCreation};
+use crate::Caller;
 use core::future::poll_fn;
 use core::task::Poll;
 use kernel_hal::user::{UserIn, UserInOut, UserOut};
@@ -14,14 +16,14 @@ use zx_abi::device::ResourceKind;
 use zx_abi::limits::{DEBUG_WRITE_MAX, LOG_RECORD_MAX};
 use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
 
-/// `debuglog_create`. A program without a resource passes no handle at all: it may write.
+/// `debuglog_create`. At the older level a program without a resource passes no handle at all.
 pub(crate) fn sys_debuglog_create(
     caller: &Caller<'_>,
     resource: HandleValue,
     options: u32,
     out: UserOut<HandleValue>,
 ) -> ZxResult {
-    if resource != zx_abi::HANDLE_INVALID {
+    if resource != zx_abi::HANDLE_INVALID || caller.level().log_creation == LogCreation::RootOnly {
         caller.check_resource(resource, ResourceKind::Root)?;
     }
     let options = DebuglogOptions::from_bits(options).ok_or(ZxError::InvalidArgs)?;
@@ -113,8 +115,8 @@ pub(crate) async fn sys_debug_read(
     buffer_size: usize,
     actual: UserOut<usize>,
 ) -> ZxResult {
-    if abi2019::is_in_force() {
-        return abi2019::debug_read(caller, handle, buffer, UserInOut::new(buffer_size)).await;
+    if caller.level().console_read == ConsoleRead::SizeInAndOut {
+        return abi2019::calls::debug_read(caller, handle, buffer, UserInOut::new(buffer_size)).await;
     }
     caller.check_resource(handle, ResourceKind::Root)?;
     let count = read_console(caller, buffer, buffer_size).await?;

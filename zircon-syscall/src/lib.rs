@@ -14,12 +14,16 @@ extern crate alloc;
 extern crate std;
 
 pub mod abi;
-pub mod abi2019;
+mod abi2019;
 mod args;
 pub mod caller;
+mod level;
 mod out;
 
+mod bti;
 mod channel;
+mod interrupt;
+mod profile;
 mod outgoing;
 mod debug;
 mod futex;
@@ -50,6 +54,7 @@ mod vmo;
 use args::{arg, result};
 pub use abi::VdsoAbi;
 pub use caller::Caller;
+pub use level::Level;
 use kernel_hal::context::GeneralRegs;
 use zx_abi::syscalls::SyscallId;
 use zx_abi::ZxError;

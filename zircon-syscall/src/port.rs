@@ -20,8 +20,13 @@ pub(crate) fn sys_port_create(
     out: UserOut<HandleValue>,
 ) -> ZxResult {
     caller.policy(PolicyCondition::NewPort)?;
-    PortOptions::from_bits(options).ok_or(ZxError::InvalidArgs)?;
-    caller.give(Handle::new(Port::create()?)?, out)
+    let options = PortOptions::from_bits(options).ok_or(ZxError::InvalidArgs)?;
+    let port = if options.contains(PortOptions::BIND_TO_INTERRUPT) {
+        Port::create_for_interrupts()?
+    } else {
+        Port::create()?
+    };
+    caller.give(Handle::new(port)?, out)
 }
 
 /// `port_queue`

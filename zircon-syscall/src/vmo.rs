@@ -1,15 +1,17 @@
 //! VMOs: create, read, write, resize, operations on ranges, children.
 
+use crate::level::ChildRequest;
 use crate::Caller;
 use kernel_hal::paging::CachePolicy;
 use kernel_hal::user::{UserIn, UserInOut, UserOut};
 use kernel_hal::{PhysAddr, VirtAddr};
 use zircon_object::dev::resource::Extent;
-use zircon_object::dev::Resource;
+use zircon_object::dev::{Bti, Resource};
 use zircon_object::object::{Handle, KernelObject};
 use zircon_object::task::PolicyCondition;
 use zircon_object::vm::{ChildKind, Progress, Resizable, Vmo, PAGE_SIZE};
 use zx_abi::device::ResourceKind;
+use zx_abi::limits::PAGE_SHIFT;
 use zx_abi::vm_options::{VmoChildOptions, VmoOp, VmoOptions};
 use zx_abi::{HandleValue, ObjectType, Rights, ZxError, ZxResult};
 
@@ -19,9 +21,14 @@ const PIECE: u64 = 64 * PAGE_SIZE as u64;
 /// `vmo_create`
 pub(crate) fn sys_vmo_create(caller: &Caller<'_>, size: u64, options: u32, out: UserOut<HandleValue>) -> ZxResult {
     caller.policy(PolicyCondition::NewVmo)?;
-    let options = VmoOptions::from_bits(options).ok_or(ZxError::InvalidArgs)?;
-    let resizable = if options.contains(VmoOptions::RESIZABLE) { Resizable::Yes } else { Resizable::No };
+    let resizable = (caller.level().vmo_options)(options)?;
     caller.give(Handle::new(Vmo::new(size, resizable)?)?, out)
+}
+
+/// Options of `vmo_create`.
+pub(crate) fn options(options: u32) -> ZxResult<Resizable> {
+    let options = VmoOptions::from_bits(options).ok_or(ZxError::InvalidArgs)?;
+    Ok(if options.contains(VmoOptions::RESIZABLE) { Resizable::Yes } else { Resizable::No })
 }
 
 /// Copies out of a VMO.
@@ -149,15 +156,7 @@ pub(crate) fn sys_vmo_create_child(
 ) -> ZxResult {
     let parent = caller.get::<Vmo>(handle, Rights::DUPLICATE | Rights::READ)?;
     let (_, rights) = caller.get_with_rights::<Vmo>(handle)?;
-    let options = VmoChildOptions::from_bits(options).ok_or(ZxError::InvalidArgs)?;
-    let resizable = if options.contains(VmoChildOptions::RESIZABLE) { Resizable::Yes } else { Resizable::No };
-    let kinds = VmoChildOptions::SNAPSHOT | VmoChildOptions::SNAPSHOT_AT_LEAST_ON_WRITE | VmoChildOptions::SLICE;
-    let kind = match options & kinds {
-        VmoChildOptions::SNAPSHOT => ChildKind::Snapshot,
-        VmoChildOptions::SNAPSHOT_AT_LEAST_ON_WRITE => ChildKind::SnapshotAtLeastOnWrite,
-        VmoChildOptions::SLICE => ChildKind::Slice,
-        _ => return Err(ZxError::InvalidArgs),
-    };
+    let ChildRequest { kind, resizable, without } = (caller.level().vmo_child)(options)?;
     let child = parent.create_child(kind, resizable, offset, size)?;
     if rights.contains(Rights::GET_PROPERTY) {
         child.set_name(&parent.name().map(|name| name.get()).unwrap_or_default());
@@ -166,10 +165,24 @@ pub(crate) fn sys_vmo_create_child(
     if kind != ChildKind::Slice {
         rights = (rights | Rights::WRITE) - Rights::EXECUTE;
     }
-    if options.contains(VmoChildOptions::NO_WRITE) {
-        rights -= Rights::WRITE;
-    }
-    caller.give(Handle::with_rights(child, rights)?, out)
+    caller.give(Handle::with_rights(child, rights - without)?, out)
+}
+
+/// Options of `vmo_create_child`.
+///
+/// # Errors
+/// - `InvalidArgs`: not exactly one kind, or unknown bits; a slice with any other bit.
+pub(crate) fn child_request(options: u32) -> ZxResult<ChildRequest> {
+    let options = VmoChildOptions::from_bits(options).ok_or(ZxError::InvalidArgs)?;
+    let without = if options.contains(VmoChildOptions::NO_WRITE) { Rights::WRITE } else { Rights::empty() };
+    let resizable = if options.contains(VmoChildOptions::RESIZABLE) { Resizable::Yes } else { Resizable::No };
+    let kind = match options - VmoChildOptions::NO_WRITE - VmoChildOptions::RESIZABLE {
+        VmoChildOptions::SNAPSHOT => ChildKind::Snapshot,
+        VmoChildOptions::SNAPSHOT_AT_LEAST_ON_WRITE => ChildKind::SnapshotAtLeastOnWrite,
+        VmoChildOptions::SLICE if resizable == Resizable::No => ChildKind::Slice,
+        _ => return Err(ZxError::InvalidArgs),
+    };
+    Ok(ChildRequest { kind, resizable, without })
 }
 
 /// `vmo_set_cache_policy`
@@ -203,6 +216,34 @@ pub(crate) fn sys_vmo_replace_as_executable(caller: &Caller<'_>, handle: HandleV
         return Err(ZxError::BadHandle);
     }
     caller.give(Handle::with_rights(old.object().clone(), old.rights() | Rights::EXECUTE)?, out)
+}
+
+/// Makes a VMO of physically adjoining pages.
+///
+/// # Errors
+/// - `InvalidArgs`: no bytes, or an alignment that is none.
+/// - `AccessDenied`: job policy.
+/// - `BadHandle`, `WrongType`, `AccessDenied`: `bti` is bad or lacks MAP.
+/// - `OutOfRange`: the size is beyond the limit.
+/// - `NoMemory`: there is no such run of frames.
+pub(crate) fn sys_vmo_create_contiguous(
+    caller: &Caller<'_>,
+    bti: HandleValue,
+    size: usize,
+    alignment_log2: u32,
+    out: UserOut<HandleValue>,
+) -> ZxResult {
+    let alignment_log2 = match alignment_log2 {
+        0 => PAGE_SHIFT,
+        PAGE_SHIFT..64 => alignment_log2,
+        _ => return Err(ZxError::InvalidArgs),
+    };
+    if size == 0 {
+        return Err(ZxError::InvalidArgs);
+    }
+    caller.policy(PolicyCondition::NewVmo)?;
+    caller.get::<Bti>(bti, Rights::MAP)?;
+    caller.give(Handle::new(Vmo::new_contiguous(size as u64, alignment_log2)?)?, out)
 }
 
 /// Makes a VMO over a range of physical addresses.

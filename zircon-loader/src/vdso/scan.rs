@@ -10,25 +10,15 @@ use super::symbols::Symbol;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use zircon_syscall::abi::Site;
+use zircon_syscall::Level;
 use zx_abi::syscalls::SyscallId;
 
-/// The ABI level that an image belongs to: what it exports says so.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Level {
-    /// Zircon of 2019-07-15.
-    Zircon2019,
-    /// Fuchsia of 2020-06-30, the home ABI.
-    Home,
-}
-
-impl Level {
-    /// The level of an image.
-    pub(crate) fn of(image: &Image<'_>) -> Self {
-        if image.export("zx_stream_create").is_some() {
-            Self::Home
-        } else {
-            Self::Zircon2019
-        }
+/// The level of an image: what it exports says so.
+pub(crate) fn level_of(image: &Image<'_>) -> Level {
+    if image.export("zx_stream_create").is_some() {
+        Level::Home
+    } else {
+        Level::Zircon2019
     }
 }
 

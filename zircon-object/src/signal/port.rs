@@ -9,7 +9,7 @@
 use super::port_packet::{Armed, Edge, PacketSlab, SlotName, Source, Stamp, Style};
 use crate::alloc_try::{try_arc, TryPush};
 use crate::object::observer::Place;
-use crate::object::{HandleKey, KernelObject, ObjectBase, Observer, TypedObject, Verdict, Wakes};
+use crate::object::{HandleKey, KernelObject, Koid, ObjectBase, Observer, TypedObject, Verdict, Wakes};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::future::Future;
@@ -27,7 +27,15 @@ static USER_PACKETS: AtomicUsize = AtomicUsize::new(0);
 /// A port.
 pub struct Port {
     base: ObjectBase,
+    interrupts: Interrupts,
     inner: Mutex<Inner>,
+}
+
+/// Whether interrupts can be bound.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Interrupts {
+    Refused,
+    Taken,
 }
 
 struct Inner {
@@ -62,6 +70,18 @@ impl Port {
     /// # Errors
     /// - `NoMemory`: the kernel heap is exhausted.
     pub fn create() -> ZxResult<Arc<Self>> {
+        Self::with(Interrupts::Refused)
+    }
+
+    /// An empty port to which interrupts can be bound.
+    ///
+    /// # Errors
+    /// - `NoMemory`: the kernel heap is exhausted.
+    pub fn create_for_interrupts() -> ZxResult<Arc<Self>> {
+        Self::with(Interrupts::Taken)
+    }
+
+    fn with(interrupts: Interrupts) -> ZxResult<Arc<Self>> {
         let inner = Inner {
             packets: PacketSlab::new(),
             line: Vec::new(),
@@ -70,8 +90,37 @@ impl Port {
         };
         try_arc(Self {
             base: ObjectBase::new(Signals::empty()),
+            interrupts,
             inner: Mutex::new(inner),
         })
+    }
+
+    /// Whether interrupts can be bound to it.
+    pub fn takes_interrupts(&self) -> bool {
+        self.interrupts == Interrupts::Taken
+    }
+
+    /// Queues the packet of an interrupt before those of others. Nothing happens when the port's last handle is gone.
+    ///
+    /// # Errors
+    /// - `BadState`: a packet of it is queued already.
+    /// - `NoMemory`: the kernel heap is exhausted.
+    pub(crate) fn queue_first(&self, of: Koid, packet: PortPacket, wakes: &mut Wakes) -> ZxResult {
+        let mut inner = self.inner.lock();
+        if inner.closed {
+            return Ok(());
+        }
+        if inner.packets.has(Source::Object(of)) {
+            return Err(ZxError::BadState);
+        }
+        inner.packets.push_first(packet, Source::Object(of))?;
+        inner.wake_last_served(wakes);
+        Ok(())
+    }
+
+    /// Removes the packets of an interrupt or a pager's VMO; whether there was one.
+    pub(crate) fn remove_packet_of(&self, of: Koid) -> bool {
+        self.inner.lock().packets.remove_where(|_, source| source == Source::Object(of)) != 0
     }
 
     /// Queues a packet of a program.

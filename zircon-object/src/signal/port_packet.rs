@@ -5,10 +5,10 @@
 //! as a number that an observer list can carry.
 
 use crate::alloc_try::TryPush;
-use crate::object::{HandleKey, KernelObject, ObserverToken};
+use crate::object::{HandleKey, KernelObject, Koid, ObserverToken};
 use alloc::sync::Weak;
 use alloc::vec::Vec;
-use zx_abi::packet::{PacketSignal, PortPacket};
+use zx_abi::packet::{PacketSignal, PacketType, PortPacket};
 use zx_abi::{Signals, ZxError, ZxResult};
 
 /// A wait that has not fired.
@@ -57,6 +57,8 @@ pub(super) enum Source {
     User,
     /// A wait through this handle.
     Wait(HandleKey),
+    /// An interrupt or a pager's VMO.
+    Object(Koid),
 }
 
 enum Slot {
@@ -73,6 +75,11 @@ struct Cell {
 
 const NONE: u32 = u32::MAX;
 
+/// Whether the packet overtakes others.
+fn is_first(packet: &PortPacket) -> bool {
+    packet.packet_type() == Some(PacketType::Interrupt)
+}
+
 /// Waits and packets.
 pub(super) struct PacketSlab {
     cells: Vec<Cell>,
@@ -81,6 +88,8 @@ pub(super) struct PacketSlab {
     tail: u32,
     queued: usize,
     user: usize,
+    /// Packets at the head that [`PacketSlab::push_first`] put there.
+    first: usize,
 }
 
 /// Names a slot; a number that an observer list carries as its item.
@@ -109,6 +118,7 @@ impl PacketSlab {
             tail: NONE,
             queued: 0,
             user: 0,
+            first: 0,
         }
     }
 
@@ -190,13 +200,55 @@ impl PacketSlab {
         Some((packet, source))
     }
 
+    /// Puts a packet before all that do not come from such a push themselves: those of interrupts overtake the others.
+    pub(super) fn push_first(&mut self, packet: PortPacket, source: Source) -> ZxResult {
+        let index = self.allocate(Slot::Queued(packet, source))?;
+        let mut previous = NONE;
+        for _ in 0..self.first {
+            previous = self.next_of(previous);
+        }
+        let next = self.next_of(previous);
+        self.cells[index as usize].next = next;
+        match self.cells.get_mut(previous as usize) {
+            Some(before) => before.next = index,
+            None => self.head = index,
+        }
+        if next == NONE {
+            self.tail = index;
+        }
+        self.queued += 1;
+        self.first += 1;
+        Ok(())
+    }
+
+    /// The packet after this one in the queue; the head after none.
+    fn next_of(&self, index: u32) -> u32 {
+        self.cells.get(index as usize).map_or(self.head, |cell| cell.next)
+    }
+
+    /// Whether a packet from `source` is queued.
+    pub(super) fn has(&self, source: Source) -> bool {
+        let mut index = self.head;
+        while let Some(cell) = self.cells.get(index as usize) {
+            if matches!(&cell.slot, Slot::Queued(_, from) if *from == source) {
+                return true;
+            }
+            index = cell.next;
+        }
+        false
+    }
+
     /// Removes packets of waits through `handle` with this key; how many.
     pub(super) fn remove_fired(&mut self, handle: HandleKey, key: u64) -> usize {
+        self.remove_where(|packet, source| packet.key == key && source == Source::Wait(handle))
+    }
+
+    /// Removes packets for which `matches` says so; how many.
+    pub(super) fn remove_where(&mut self, matches: impl Fn(&PortPacket, Source) -> bool) -> usize {
         let (mut previous, mut index, mut removed) = (NONE, self.head, 0);
         while let Some(cell) = self.cells.get(index as usize) {
             let next = cell.next;
-            let matches = matches!(&cell.slot, Slot::Queued(packet, source) if packet.key == key && *source == Source::Wait(handle));
-            if matches {
+            if matches!(&cell.slot, Slot::Queued(packet, source) if matches(packet, *source)) {
                 self.unlink(previous, index);
                 self.release(index as usize);
                 removed += 1;
@@ -255,6 +307,7 @@ impl PacketSlab {
         let cell = &self.cells[index as usize];
         let next = cell.next;
         self.user -= usize::from(matches!(cell.slot, Slot::Queued(_, Source::User)));
+        self.first -= usize::from(matches!(&cell.slot, Slot::Queued(packet, _) if is_first(packet)));
         match self.cells.get_mut(previous as usize) {
             Some(before) => before.next = next,
             None => self.head = next,

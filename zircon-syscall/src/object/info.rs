@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use kernel_hal::user::UserOut;
 use zerocopy::{Immutable, IntoBytes};
 use zircon_object::dev::resource::Sharing;
-use zircon_object::dev::Resource;
+use zircon_object::dev::{Bti, Resource};
 use zx_abi::device::{ResourceKind, RESOURCE_EXCLUSIVE};
 use zircon_object::ipc::socket::Kind;
 use zircon_object::ipc::Socket;
@@ -17,7 +17,7 @@ use zircon_object::task::thread_state::Phase;
 use zircon_object::task::{Job, Process, ProcessStatus, Thread};
 use zircon_object::vm::{Vmar, Vmo};
 use zx_abi::info::{
-    CpuStatsInfo, HandleBasicInfo, HandleCountInfo, HandleExtendedInfo, InfoTopic, JobInfo, KmemStatsInfo,
+    BtiInfo, CpuStatsInfo, HandleBasicInfo, HandleCountInfo, HandleExtendedInfo, InfoTopic, JobInfo, KmemStatsInfo,
     ProcessHandleStatsInfo, ProcessInfo, ResourceInfo, SocketInfo, TaskRuntimeInfo, ThreadInfo, ThreadStatsInfo, TimerInfo, VmarInfo,
     CPU_ONLINE, PROP_WAITABLE,
 };
@@ -37,9 +37,16 @@ struct Sink<'a, 'b> {
 impl Sink<'_, '_> {
     /// A topic with exactly one record. A larger buffer is fine.
     fn one<T: IntoBytes + Immutable>(&self, record: &T) -> ZxResult {
-        let fits = self.size >= size_of::<T>();
+        self.one_of_size(record, size_of::<T>())
+    }
+
+    /// A topic with exactly one record, of which older levels have only the first `size` bytes.
+    fn one_of_size<T: IntoBytes + Immutable>(&self, record: &T, size: usize) -> ZxResult {
+        let bytes = record.as_bytes();
+        let bytes = bytes.get(..size).unwrap_or(bytes);
+        let fits = self.size >= bytes.len();
         if fits {
-            self.caller.write(UserOut::new(self.buffer.addr()), record)?;
+            self.caller.write_slice(self.buffer, bytes)?;
         }
         self.counts(usize::from(fits), 1)?;
         if fits {
@@ -121,18 +128,20 @@ pub(crate) fn sys_object_get_info(
         }
         InfoTopic::Thread => {
             let thread = caller.get::<Thread>(handle, Rights::INSPECT)?;
-            sink.one(&ThreadInfo {
+            let record = ThreadInfo {
                 state: thread.info_state(),
                 wait_exception_channel_type: thread.exception_handler().raw(),
                 cpu_affinity_mask: [u64::MAX; 8],
-            })
+            };
+            sink.one_of_size(&record, caller.level().thread_info_size)
         }
         InfoTopic::ThreadStats => {
             let thread = caller.get::<Thread>(handle, Rights::INSPECT)?;
             if matches!(thread.phase(), Phase::Dying | Phase::Dead) {
                 return Err(ZxError::BadState);
             }
-            sink.one(&ThreadStatsInfo { total_runtime: thread.runtime_ns(), ..ThreadStatsInfo::default() })
+            let record = ThreadStatsInfo { total_runtime: thread.runtime_ns(), ..ThreadStatsInfo::default() };
+            sink.one_of_size(&record, caller.level().thread_stats_size)
         }
         InfoTopic::TaskRuntime => sink.one(&TaskRuntimeInfo { cpu_time: task_runtime(caller, handle)?, queue_time: 0 }),
         InfoTopic::TaskStats => {
@@ -173,7 +182,21 @@ pub(crate) fn sys_object_get_info(
         }
         InfoTopic::Timer => sink.one(&timer_info(&*caller.get::<Timer>(handle, Rights::INSPECT)?)),
         InfoTopic::Socket => sink.one(&socket_info(&*caller.get::<Socket>(handle, Rights::INSPECT)?)),
-        InfoTopic::Bti | InfoTopic::Stream | InfoTopic::Msi => Err(ZxError::NotSupported),
+        InfoTopic::Bti => {
+            let record = bti_info(&*caller.get::<Bti>(handle, Rights::INSPECT)?);
+            sink.one_of_size(&record, caller.level().bti_info_size)
+        }
+        InfoTopic::Stream | InfoTopic::Msi => Err(ZxError::NotSupported),
+    }
+}
+
+fn bti_info(bti: &Bti) -> BtiInfo {
+    let pins = bti.pin_counts();
+    BtiInfo {
+        minimum_contiguity: PAGE_SIZE as u64,
+        aspace_size: u64::MAX,
+        pmo_count: pins.pinned as u64,
+        quarantine_count: pins.quarantined as u64,
     }
 }
 

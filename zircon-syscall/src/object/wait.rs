@@ -54,7 +54,7 @@ pub(crate) async fn sys_object_wait_one(
 /// - `Canceled`: a handle was closed, replaced or transferred.
 /// - `TimedOut`: the deadline came first.
 pub(crate) async fn sys_object_wait_many(caller: &Caller<'_>, items: UserInOut<WaitItem>, count: usize, deadline: i64) -> ZxResult {
-    if count > WAIT_MANY_MAX {
+    if count > caller.level().wait_many_max {
         return Err(ZxError::OutOfRange);
     }
     let mut list = caller.read_vec(items.input(), count)?;

@@ -2,7 +2,7 @@
 
 extern crate std;
 
-use crate::vdso::{fill_constants, scan, Image, Level};
+use crate::vdso::{fill_constants, level_of, scan, Image};
 use kernel_hal::cpu::CpuInfo;
 use kernel_hal::time::TickRatio;
 use zircon_syscall::VdsoAbi;
@@ -15,7 +15,7 @@ fn the_sites_of_a_given_vdso_are_listed() {
     let file = std::fs::read(path).unwrap();
     let image = Image::parse(&file).unwrap();
     let sites = scan(&image).unwrap();
-    let abi = VdsoAbi::new(&sites).unwrap();
+    let abi = VdsoAbi::new(level_of(&image), &sites).unwrap();
     for site in &sites {
         std::println!(
             "{} {} {:#x}",
@@ -30,12 +30,12 @@ fn the_sites_of_a_given_vdso_are_listed() {
         denominator: 1,
     };
     let constants =
-        fill_constants(&image, Level::of(&image), CpuInfo::default(), ticks, 0).unwrap();
+        fill_constants(&image, level_of(&image), CpuInfo::default(), ticks, 0).unwrap();
     std::println!(
         "# {} calls, {} sites, level {:?}",
         abi.len(),
         sites.len(),
-        Level::of(&image)
+        level_of(&image)
     );
     std::println!(
         "# {} bytes of constants at {:#x}",

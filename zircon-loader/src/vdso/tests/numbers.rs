@@ -3,7 +3,7 @@
 use super::sites;
 use crate::vdso::image::{Image, ImageError};
 use crate::vdso::sample::{return_of_stub, stub, Hash, Sample, Symbols, RET};
-use crate::vdso::{scan, Level};
+use crate::vdso::{level_of, scan, Level};
 use zircon_syscall::abi::Site;
 use zx_abi::syscalls::SyscallId;
 
@@ -193,12 +193,12 @@ fn the_level_follows_from_the_exports() {
     let mut sample = Sample::new();
     sample.function("zx_event_create", &stub(7));
     assert_eq!(
-        Level::of(&Image::parse(&sample.stripped()).unwrap()),
+        level_of(&Image::parse(&sample.stripped()).unwrap()),
         Level::Zircon2019
     );
     sample.function("zx_stream_create", &stub(8));
     assert_eq!(
-        Level::of(&Image::parse(&sample.stripped()).unwrap()),
+        level_of(&Image::parse(&sample.stripped()).unwrap()),
         Level::Home
     );
 }

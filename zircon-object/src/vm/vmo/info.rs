@@ -53,6 +53,11 @@ impl Vmo {
         tree.count_own(range, &|koid| family.as_ref().is_some_and(|family| family.lives(koid)))
     }
 
+    /// Whether its pages are known to adjoin each other.
+    pub fn is_contiguous(&self) -> bool {
+        matches!(self.memory().0.backing, Backing::Contiguous(_))
+    }
+
     /// The record of `ZX_INFO_VMO`; the caller adds the rights of the handle and how the VMO was found.
     pub fn info(&self) -> VmoInfo {
         let committed_bytes = self.committed_bytes();

@@ -1,0 +1,21 @@
+//! What Zircon of 2019-07 does otherwise than the home ABI: records, options, limits, and calls that are gone by 2020.
+
+pub(crate) mod calls;
+mod options;
+mod profile;
+
+use crate::level::{ConsoleRead, Differences, LogCreation};
+use zx_abi::limits::WAIT_MANY_MAX_2019;
+
+/// Its row of the table.
+pub(crate) static DIFFERENCES: Differences = Differences {
+    wait_many_max: WAIT_MANY_MAX_2019,
+    thread_info_size: 8,
+    thread_stats_size: 8,
+    bti_info_size: 16,
+    log_creation: LogCreation::Anyone,
+    console_read: ConsoleRead::SizeInAndOut,
+    vmo_options: options::vmo,
+    vmo_child: options::vmo_child,
+    read_profile: profile::read,
+};

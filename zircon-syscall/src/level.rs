@@ -1,0 +1,112 @@
+//! ABI levels: which Zircon's programs run, and a table of what differs between levels.
+//!
+//! The level follows from the vDSO and is fixed at boot. A shim that differs by level takes the difference from
+//! [`Caller::level`](crate::Caller::level): a limit, a size, or a function that decodes. What an older level does otherwise is
+//! in a module named after it (`abi2019`); the home ABI's row is here.
+
+use crate::{profile, vmo, Caller};
+use core::sync::atomic::{AtomicUsize, Ordering};
+use kernel_hal::user::UserIn;
+use zircon_object::task::profile::Scheduling;
+use zircon_object::vm::{ChildKind, Resizable};
+use zx_abi::info::{BtiInfo, ThreadInfo, ThreadStatsInfo};
+use zx_abi::limits::WAIT_MANY_MAX;
+use zx_abi::{Rights, ZxResult};
+
+/// A Zircon whose ABI this kernel has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Level {
+    /// Zircon of 2019-07-15.
+    Zircon2019,
+    /// Fuchsia of 2020-06-30, the home ABI.
+    Home,
+}
+
+/// What differs between levels.
+pub(crate) struct Differences {
+    /// Most items of `object_wait_many`.
+    pub(crate) wait_many_max: usize,
+    /// Bytes of the record of `ZX_INFO_THREAD`.
+    pub(crate) thread_info_size: usize,
+    /// Bytes of the record of `ZX_INFO_THREAD_STATS`.
+    pub(crate) thread_stats_size: usize,
+    /// Bytes of the record of `ZX_INFO_BTI`.
+    pub(crate) bti_info_size: usize,
+    /// Who may make a debug log.
+    pub(crate) log_creation: LogCreation,
+    /// How `debug_read` is told its sizes.
+    pub(crate) console_read: ConsoleRead,
+    /// Decodes the options of `vmo_create`.
+    pub(crate) vmo_options: fn(u32) -> ZxResult<Resizable>,
+    /// Decodes the options of `vmo_create_child`.
+    pub(crate) vmo_child: fn(u32) -> ZxResult<ChildRequest>,
+    /// Reads and checks the record of `profile_create`.
+    pub(crate) read_profile: fn(&Caller<'_>, UserIn<u8>) -> ZxResult<Scheduling>,
+}
+
+/// Who may make a debug log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum LogCreation {
+    /// Anyone, by passing no resource.
+    Anyone,
+    /// Whoever has the root resource.
+    RootOnly,
+}
+
+/// How `debug_read` is told its sizes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ConsoleRead {
+    /// One pointer for the buffer's size and for the number of characters read.
+    SizeInAndOut,
+    /// The buffer's size, and a pointer for the number of characters.
+    SizeAndActual,
+}
+
+/// What `vmo_create_child` is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct ChildRequest {
+    pub(crate) kind: ChildKind,
+    pub(crate) resizable: Resizable,
+    /// Rights that the child's handle does not get.
+    pub(crate) without: Rights,
+}
+
+static HOME: Differences = Differences {
+    wait_many_max: WAIT_MANY_MAX,
+    thread_info_size: size_of::<ThreadInfo>(),
+    thread_stats_size: size_of::<ThreadStatsInfo>(),
+    bti_info_size: size_of::<BtiInfo>(),
+    log_creation: LogCreation::RootOnly,
+    console_read: ConsoleRead::SizeAndActual,
+    vmo_options: vmo::options,
+    vmo_child: vmo::child_request,
+    read_profile: profile::read,
+};
+
+static TABLE: [&Differences; 2] = [&HOME, &crate::abi2019::DIFFERENCES];
+static CURRENT: AtomicUsize = AtomicUsize::new(0);
+
+impl Level {
+    /// Makes this the level of all threads that start from now on. Called once, at boot.
+    pub fn set(self) {
+        CURRENT.store(self.index(), Ordering::Relaxed);
+    }
+
+    /// Its row.
+    #[cfg(test)]
+    pub(crate) fn differences(self) -> &'static Differences {
+        TABLE[self.index()]
+    }
+
+    const fn index(self) -> usize {
+        match self {
+            Self::Home => 0,
+            Self::Zircon2019 => 1,
+        }
+    }
+}
+
+/// The row of the level that was set.
+pub(crate) fn current() -> &'static Differences {
+    TABLE[CURRENT.load(Ordering::Relaxed)]
+}
