@@ -9,11 +9,14 @@ use libzx::{println, time};
 use crate::check::{Case, Outcome};
 use crate::world::World;
 
+/// A case and its name.
+pub(crate) type Named = (&'static str, fn(&World) -> Case);
+
 /// The cases of one object.
 #[derive(Debug)]
 pub(crate) struct Suite {
     pub(crate) name: &'static str,
-    pub(crate) cases: &'static [(&'static str, fn(&World) -> Case)],
+    pub(crate) cases: &'static [Named],
 }
 
 /// How the run went.

@@ -153,7 +153,7 @@ impl Editor {
     }
 
     fn show_tail(&self, from: usize, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.line[from..].as_bytes());
+        out.extend_from_slice(&self.line.as_bytes()[from..]);
     }
 
     fn show_all(&mut self, out: &mut Vec<u8>) {
