@@ -24,6 +24,7 @@ mod timer;
 mod vmo;
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use libzx::{println, Startup};
 
@@ -33,7 +34,7 @@ libzx::entry!(main);
 
 fn main(startup: Startup) -> i64 {
     let words = startup.args.iter().skip(1);
-    let mut filters: alloc::vec::Vec<String> = words
+    let mut filters: Vec<String> = words
         .map(|word| String::from(word.strip_prefix("FILTER=").unwrap_or(word)))
         .collect();
     filters.extend(startup.env_value("FILTER").map(String::from));
