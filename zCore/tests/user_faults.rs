@@ -38,7 +38,11 @@ unsafe extern "C" fn kernel_main(boot_info: *const BootInfo) -> ! {
                     "an_access_over_a_page_end_names_the_missing_page",
                     straddling,
                 ),
-                ("a_fault_changes_no_register", registers_after_fault),
+                ("all_registers_go_through_a_fault", registers_after_fault),
+                (
+                    "all_registers_but_rcx_and_r11_go_through_a_syscall",
+                    registers_after_syscall,
+                ),
                 ("interrupts_change_no_register", registers_after_interrupts),
                 ("flags_are_cleaned_on_both_ways_out", flags),
                 (
@@ -59,6 +63,16 @@ user_code!(breakpoint: "nop" "int3");
 user_code!(wild_load: "mov rax, 0x4141414141414141" "mov rax, [rax]");
 user_code!(wild_push: "mov rsp, 0x4141414141414141" "push rax");
 user_code!(read_flags: "2:" "pushfq" "pop rax" "syscall" "jmp 2b");
+user_code!(
+    /// Flips every register, then faults.
+    flip_and_fault:
+    "not rax" "not rbx" "not rcx" "not rdx" "not rsi" "not rdi" "not rbp" "not rsp" "not r8" "not r9" "not r10" "not r11" "not r12" "not r13" "not r14" "not r15" "ud2"
+);
+user_code!(
+    /// For ever: flips every register, then makes a syscall.
+    flip_and_call:
+    "2:" "not rax" "not rbx" "not rcx" "not rdx" "not rsi" "not rdi" "not rbp" "not rsp" "not r8" "not r9" "not r10" "not r11" "not r12" "not r13" "not r14" "not r15" "syscall" "jmp 2b"
+);
 user_code!(count_down: "2:" "dec rcx" "jnz 2b" "ud2");
 user_code!(syscall_only: "syscall" "nop" "syscall");
 user_code!(clear_selectors: "xor eax, eax" "mov ds, eax" "mov es, eax" "mov fs, eax" "mov gs, eax" "syscall" "mov rax, gs:[0]");
@@ -244,21 +258,71 @@ fn pattern(thread: &UserContext) -> GeneralRegs {
     }
 }
 
+/// The registers after [`flip_and_fault`] or [`flip_and_call`]: nothing is kept that was not stored at the trap.
+fn flipped(regs: &GeneralRegs) -> GeneralRegs {
+    GeneralRegs {
+        rax: !regs.rax,
+        rbx: !regs.rbx,
+        rcx: !regs.rcx,
+        rdx: !regs.rdx,
+        rsi: !regs.rsi,
+        rdi: !regs.rdi,
+        rbp: !regs.rbp,
+        rsp: !regs.rsp,
+        r8: !regs.r8,
+        r9: !regs.r9,
+        r10: !regs.r10,
+        r11: !regs.r11,
+        r12: !regs.r12,
+        r13: !regs.r13,
+        r14: !regs.r14,
+        r15: !regs.r15,
+        ..*regs
+    }
+}
+
 fn registers_after_fault() {
-    let (_space, mut thread) = space(undefined());
+    let (_space, mut thread) = space(flip_and_fault());
     thread.regs = pattern(&thread);
-    let expected = GeneralRegs {
-        rip: CODE_AT as u64 + 1,
-        ..thread.regs
-    };
     for _ in 0..3 {
+        let before = thread.regs;
         assert_eq!(
             run_until_trap(&mut thread),
             Trap::Exception { vector: 6, code: 0 }
         );
         // The CPU sets RF in the flags that it saves for a fault.
         thread.regs.rflags &= !(1 << 16);
-        assert_eq!(thread.regs, expected);
+        thread.regs.rip = before.rip;
+        assert_eq!(thread.regs, flipped(&before));
+    }
+}
+
+fn registers_after_syscall() {
+    let (_space, mut thread) = space(flip_and_call());
+    thread.regs = pattern(&thread);
+    // Out by iretq the first time, then by sysretq.
+    for _ in 0..4 {
+        let before = thread.regs;
+        assert_eq!(run_until_trap(&mut thread), Trap::Syscall);
+        context::flush(&mut thread);
+        let GeneralRegs {
+            rcx,
+            r11,
+            rip,
+            rflags,
+            ..
+        } = thread.regs;
+        assert_eq!((rcx, r11), (rip, rflags));
+        assert_eq!(rflags, before.rflags);
+        assert_eq!(
+            thread.regs,
+            GeneralRegs {
+                rcx,
+                r11,
+                rip,
+                ..flipped(&before)
+            }
+        );
     }
 }
 
