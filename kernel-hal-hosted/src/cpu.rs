@@ -9,6 +9,7 @@ pub const INFO: CpuInfo = CpuInfo {
     features: 1,
     hw_breakpoints: 4,
     hw_watchpoints: 4,
+    linear_address_bits: 48,
     dcache_line: 64,
     icache_line: 64,
 };

@@ -32,6 +32,8 @@ pub struct CpuInfo {
     pub hw_breakpoints: u32,
     /// Hardware watchpoints.
     pub hw_watchpoints: u32,
+    /// Bits of a linear address, as CPUID says: 48 or 57.
+    pub linear_address_bits: u32,
     /// Bytes in a data cache line.
     pub dcache_line: u32,
     /// Bytes in an instruction cache line.

@@ -32,6 +32,10 @@ pub(crate) struct Differences {
     pub(crate) thread_stats_size: usize,
     /// Bytes of the record of `ZX_INFO_BTI`.
     pub(crate) bti_info_size: usize,
+    /// What may end a root VMAR.
+    pub(crate) root_vmar_end: RootVmarEnd,
+    /// What `task_kill` kills.
+    pub(crate) killable: Killable,
     /// Who may make a debug log.
     pub(crate) log_creation: LogCreation,
     /// How `debug_read` is told its sizes.
@@ -51,6 +55,24 @@ pub(crate) enum LogCreation {
     Anyone,
     /// Whoever has the root resource.
     RootOnly,
+}
+
+/// What may end a root VMAR.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum RootVmarEnd {
+    /// `vmar_destroy` too.
+    AnyTime,
+    /// The end of its process only.
+    WithProcess,
+}
+
+/// What `task_kill` kills.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Killable {
+    /// Threads too.
+    AllTasks,
+    /// Jobs and processes.
+    JobsAndProcesses,
 }
 
 /// How `debug_read` is told its sizes.
@@ -76,6 +98,8 @@ static HOME: Differences = Differences {
     thread_info_size: size_of::<ThreadInfo>(),
     thread_stats_size: size_of::<ThreadStatsInfo>(),
     bti_info_size: size_of::<BtiInfo>(),
+    root_vmar_end: RootVmarEnd::WithProcess,
+    killable: Killable::JobsAndProcesses,
     log_creation: LogCreation::RootOnly,
     console_read: ConsoleRead::SizeAndActual,
     vmo_options: vmo::options,

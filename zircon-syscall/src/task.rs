@@ -1,5 +1,6 @@
 //! What can be done to tasks of any kind: kill and suspend.
 
+use crate::level::Killable;
 use crate::Caller;
 use alloc::sync::Arc;
 use kernel_hal::user::UserOut;
@@ -7,7 +8,7 @@ use zircon_object::object::{downcast, Handle};
 use zircon_object::task::{Job, Process, SuspendToken, Thread};
 use zx_abi::{HandleValue, ObjectType, Rights, ZxError, ZxResult};
 
-/// Kills a thread, a process, or a job and all below it. Returns at once; a dead task is no error.
+/// Kills a process, or a job and all below it, in 2019 also a thread. Returns at once; a dead task is no error.
 ///
 /// # Errors
 /// - `BadHandle`, `AccessDenied`: the handle is bad or lacks DESTROY.
@@ -15,7 +16,7 @@ use zx_abi::{HandleValue, ObjectType, Rights, ZxError, ZxResult};
 pub(crate) fn sys_task_kill(caller: &Caller<'_>, handle: HandleValue) -> ZxResult {
     let (object, _) = caller.get_any(handle, Rights::DESTROY)?;
     match object.object_type() {
-        ObjectType::Thread => downcast::<Thread>(object)?.kill(),
+        ObjectType::Thread if caller.level().killable == Killable::AllTasks => downcast::<Thread>(object)?.kill(),
         ObjectType::Process => downcast::<Process>(object)?.kill(),
         ObjectType::Job => downcast::<Job>(object)?.kill(),
         _ => return Err(ZxError::WrongType),

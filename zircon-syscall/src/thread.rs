@@ -4,13 +4,13 @@ use crate::Caller;
 use kernel_hal::user::{UserIn, UserOut};
 use zircon_object::object::Handle;
 use zircon_object::task::{Process, Thread};
-use kernel_hal::context::{vector_layout, DebugState, GeneralRegs, UserContext};
+use kernel_hal::context::{vector_layout, DebugState, EnteredBy, GeneralRegs, UserContext};
 use zerocopy::{FromZeros, Immutable, IntoBytes};
 use zx_abi::thread_state::{DebugRegs, FpRegs, ThreadStateKind, VectorRegs};
 use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
 
-/// Flags that user code may change: carry to overflow, without trap, interrupt and privilege bits.
-const USER_RFLAGS: u64 = 0x0024_0dd5 & !TRAP_FLAG;
+/// Flags that user code may change: carry to overflow, TF, NT, AC and ID; not interrupt and privilege bits.
+const USER_RFLAGS: u64 = 0x0024_4dd5;
 /// Bits of DR6 that are always set.
 const DR6_FIXED: u64 = 0xffff_0ff0;
 /// Bits of DR7 that are always set: exact matching, and the one that is reserved.
@@ -161,8 +161,12 @@ pub(crate) fn sys_thread_write_state(
     }
 }
 
+/// The instruction pointer is checked as Zircon does: not at all unless the thread is in a syscall. Whatever it is, going there
+/// faults in user mode.
 fn set_general(context: &mut UserContext, regs: GeneralRegs) -> ZxResult {
-    canonical(regs.rip)?;
+    if context.entered_by == EnteredBy::Syscall && regs.rip >> (kernel_hal::cpu::info().linear_address_bits - 1) != 0 {
+        return Err(ZxError::InvalidArgs);
+    }
     canonical(regs.fs_base)?;
     canonical(regs.gs_base)?;
     let kept = context.regs.rflags & !USER_RFLAGS;

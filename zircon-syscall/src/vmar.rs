@@ -1,5 +1,6 @@
 //! VMARs: allocate, map, unmap, protect, destroy, operations on ranges.
 
+use crate::level::RootVmarEnd;
 use crate::Caller;
 use kernel_hal::user::{UserInOut, UserOut};
 use kernel_hal::VirtAddr;
@@ -47,9 +48,14 @@ pub(crate) fn sys_vmar_allocate(
 ///
 /// # Errors
 /// - `BadHandle`, `WrongType`: the handle is bad.
+/// - `AccessDenied`: it is the root (not in 2019).
 /// - Otherwise what [`Vmar::destroy`] says.
 pub(crate) fn sys_vmar_destroy(caller: &Caller<'_>, handle: HandleValue) -> ZxResult {
-    caller.get::<Vmar>(handle, Rights::empty())?.destroy()
+    let vmar = caller.get::<Vmar>(handle, Rights::empty())?;
+    if vmar.is_root() && caller.level().root_vmar_end == RootVmarEnd::WithProcess {
+        return Err(ZxError::AccessDenied);
+    }
+    vmar.destroy()
 }
 
 /// Maps part of a VMO.

@@ -71,6 +71,14 @@ impl Features {
     }
 }
 
+/// Bits of a linear address; 48 when the CPU does not say.
+pub(crate) fn linear_address_bits() -> u32 {
+    match leaf(0x8000_0008, 0).eax >> 8 & 0xff {
+        0 => 48,
+        bits => bits,
+    }
+}
+
 /// Bytes in a cache line, as CLFLUSH sees it; 64 when the CPU does not say.
 pub(crate) fn cache_line_bytes() -> u32 {
     match (leaf(1, 0).ebx >> 8 & 0xff) * 8 {

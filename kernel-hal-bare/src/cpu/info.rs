@@ -1,6 +1,6 @@
 //! What user space learns about the processor.
 
-use super::cpuid::cache_line_bytes;
+use super::cpuid::{cache_line_bytes, linear_address_bits};
 use kernel_hal::cpu::CpuInfo;
 use kernel_hal::hal_impl;
 
@@ -17,6 +17,7 @@ hal_impl! {
             features: HAS_CPU_FEATURES,
             hw_breakpoints: DEBUG_ADDRESS_REGISTERS,
             hw_watchpoints: DEBUG_ADDRESS_REGISTERS,
+            linear_address_bits: linear_address_bits(),
             dcache_line: line,
             icache_line: line,
         }

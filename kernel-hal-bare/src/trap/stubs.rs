@@ -8,8 +8,8 @@ use core::arch::global_asm;
 use core::mem::offset_of;
 use kernel_hal::context::{EnteredBy, GeneralRegs, UserContext};
 
-/// RFLAGS bits that user code may have: the status flags, TF, IF, DF, RF, AC and ID.
-const USER_FLAGS: u32 = 0x0025_0fd5;
+/// RFLAGS bits that user code may have: the status flags, TF, IF, DF, NT, RF, AC and ID.
+const USER_FLAGS: u32 = 0x0025_4fd5;
 /// RFLAGS bits that `syscall` clears: TF, IF, DF, IOPL, NT, RF, AC.
 const SYSCALL_CLEARS: u64 = 0x0005_7700;
 

@@ -17,6 +17,7 @@ fn fill(file: &[u8], level: Level) -> Result<Constants, ImageError> {
         features: 1,
         hw_breakpoints: 4,
         hw_watchpoints: 4,
+        linear_address_bits: 48,
         dcache_line: 64,
         icache_line: 32,
     };

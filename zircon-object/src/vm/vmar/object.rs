@@ -194,18 +194,20 @@ impl Vmar {
         tree.protect(&self.space.hw, self.region, &range, perms)
     }
 
+    /// Whether it is the whole of its address space.
+    pub fn is_root(&self) -> bool {
+        self.region == RegionTree::ROOT
+    }
+
     /// Unmaps everything inside and kills this region and all below it.
     ///
     /// # Errors
     /// - `BadState`: it was destroyed before.
-    /// - `AccessDenied`: it holds the vDSO's code, or is the root.
+    /// - `AccessDenied`: it holds the vDSO's code.
     pub fn destroy(&self) -> ZxResult {
         let mut removed = Removed::default();
         let mut tree = self.space.tree.lock();
         tree.live(self.region)?;
-        if self.region == RegionTree::ROOT {
-            return Err(ZxError::AccessDenied);
-        }
         tree.check_unmap(self.region, &(self.start..self.start + self.len))?;
         let result = tree.destroy(&self.space.hw, self.region, &mut removed);
         drop(tree);
@@ -286,6 +288,9 @@ impl Vmar {
                 return Err(ZxError::InvalidArgs);
             }
             let compact = region.options.contains(VmOptions::COMPACT) || options.contains(VmOptions::COMPACT);
+            if region.options.contains(VmOptions::COMPACT) && align > PAGE {
+                return Err(ZxError::InvalidArgs);
+            }
             let spread = if compact { Spread::Compact } else { Spread::Random };
             return tree.find_gap(self.region, Wish { len: size, align, spread }, upper);
         }
