@@ -177,25 +177,41 @@ impl Job {
     }
 
     pub(super) fn kill_with(&self, code: i64) {
-        let (jobs, processes) = {
+        {
             let mut inner = self.inner.lock();
             if inner.killed.is_some() {
                 return;
             }
             inner.killed = Some(code);
-            (self.upgraded(&inner.jobs), self.upgraded(&inner.processes))
-        };
-        for job in jobs {
-            job.kill_with(code);
         }
-        for process in processes {
-            process.exit(code);
-        }
+        // Nobody joins any more, so one pass in the order of koids meets all. No list is made: memory may be why this runs.
+        self.for_each_job(|job| job.kill_with(code));
+        self.for_each_process(|process| process.exit(code));
         self.finish_if_killed_and_empty();
     }
 
-    fn upgraded<T>(&self, list: &[(Koid, Weak<T>)]) -> Vec<Arc<T>> {
-        list.iter().filter_map(|(_, weak)| weak.upgrade()).collect()
+    fn for_each_job(&self, mut visit: impl FnMut(Arc<Self>)) {
+        let mut after = Koid::NONE;
+        loop {
+            let next = next_after(&self.inner.lock().jobs, &mut after);
+            match next {
+                Some(Some(job)) => visit(job),
+                Some(None) => {}
+                None => return,
+            }
+        }
+    }
+
+    fn for_each_process(&self, mut visit: impl FnMut(Arc<Process>)) {
+        let mut after = Koid::NONE;
+        loop {
+            let next = next_after(&self.inner.lock().processes, &mut after);
+            match next {
+                Some(Some(process)) => visit(process),
+                Some(None) => {}
+                None => return,
+            }
+        }
     }
 
     fn finish_if_killed_and_empty(&self) {
@@ -220,22 +236,26 @@ impl Job {
 
     /// CPU time of the processes that live in it and below, ns.
     pub fn runtime_ns(&self) -> i64 {
-        let (jobs, processes) = {
-            let inner = self.inner.lock();
-            (self.upgraded(&inner.jobs), self.upgraded(&inner.processes))
-        };
-        let below: i64 = jobs.iter().map(|job| job.runtime_ns()).sum();
-        below + processes.iter().map(|process| process.runtime_ns()).sum::<i64>()
+        let mut sum = 0;
+        self.for_each_job(|job| sum += job.runtime_ns());
+        self.for_each_process(|process| sum += process.runtime_ns());
+        sum
     }
 
     /// Koids of the direct child jobs, oldest first.
-    pub fn child_koids(&self) -> Vec<Koid> {
-        self.inner.lock().jobs.iter().map(|(koid, _)| *koid).collect()
+    ///
+    /// # Errors
+    /// - `NoMemory`: no kernel memory for the list.
+    pub fn child_koids(&self) -> ZxResult<Vec<Koid>> {
+        koids(&self.inner.lock().jobs)
     }
 
     /// Koids of the direct processes, oldest first.
-    pub fn process_koids(&self) -> Vec<Koid> {
-        self.inner.lock().processes.iter().map(|(koid, _)| *koid).collect()
+    ///
+    /// # Errors
+    /// - `NoMemory`: no kernel memory for the list.
+    pub fn process_koids(&self) -> ZxResult<Vec<Koid>> {
+        koids(&self.inner.lock().processes)
     }
 
     /// A direct child job.
@@ -252,6 +272,20 @@ impl Job {
     pub fn this(&self) -> Option<Arc<Self>> {
         self.this.upgrade()
     }
+}
+
+fn koids<T>(list: &[(Koid, Weak<T>)]) -> ZxResult<Vec<Koid>> {
+    let mut koids = Vec::new();
+    koids.try_reserve_exact(list.len()).map_err(|_| ZxError::NoMemory)?;
+    koids.extend(list.iter().map(|(koid, _)| *koid));
+    Ok(koids)
+}
+
+/// The entry after a koid, which moves on to it: `None` at the end, `Some(None)` for one that is just going away.
+fn next_after<T>(list: &[(Koid, Weak<T>)], after: &mut Koid) -> Option<Option<Arc<T>>> {
+    let (koid, weak) = list.get(list.partition_point(|(each, _)| each <= after))?;
+    *after = *koid;
+    Some(weak.upgrade())
 }
 
 fn insert_sorted<T>(list: &mut Vec<(Koid, Weak<T>)>, koid: Koid, child: Weak<T>) -> ZxResult {

@@ -228,20 +228,24 @@ impl Process {
 
     /// Ends the process with this code; the first call decides the code. Returns at once: TERMINATED shows when it is over.
     pub fn exit(&self, code: i64) {
-        let threads: Vec<Arc<Thread>> = {
+        let count = {
             let mut inner = self.inner.lock();
             match inner.status {
                 ProcessStatus::Init | ProcessStatus::Running => inner.status = ProcessStatus::Dying(code),
                 ProcessStatus::Dying(_) | ProcessStatus::Dead(_) => return,
             }
             inner.started = true;
-            inner.threads.clone()
+            inner.threads.len()
         };
-        if threads.is_empty() {
+        if count == 0 {
             self.spawn_teardown();
         }
-        for thread in threads {
-            thread.kill();
+        // From the last to the first: threads only leave the list now, so one that moves down is met twice, none never.
+        for index in (0..count).rev() {
+            let thread = self.inner.lock().threads.get(index).cloned();
+            if let Some(thread) = thread {
+                thread.kill();
+            }
         }
     }
 
@@ -327,8 +331,15 @@ impl Process {
     }
 
     /// Koids of its running threads, oldest first.
-    pub fn thread_koids(&self) -> Vec<Koid> {
-        self.inner.lock().threads.iter().map(|thread| thread.base().koid()).collect()
+    ///
+    /// # Errors
+    /// - `NoMemory`: no kernel memory for the list.
+    pub fn thread_koids(&self) -> ZxResult<Vec<Koid>> {
+        let inner = self.inner.lock();
+        let mut koids = Vec::new();
+        koids.try_reserve_exact(inner.threads.len()).map_err(|_| ZxError::NoMemory)?;
+        koids.extend(inner.threads.iter().map(|thread| thread.base().koid()));
+        Ok(koids)
     }
 
     /// A running thread by koid.

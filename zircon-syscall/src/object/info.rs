@@ -102,7 +102,7 @@ pub(crate) fn sys_object_get_info(
             sink.one(&HandleCountInfo { handle_count: object.base().handle_count() })
         }
         InfoTopic::Process => sink.one(&process_info(&*caller.get::<Process>(handle, Rights::INSPECT)?)),
-        InfoTopic::ProcessThreads => sink.koids(&caller.get::<Process>(handle, Rights::ENUMERATE)?.thread_koids()),
+        InfoTopic::ProcessThreads => sink.koids(&caller.get::<Process>(handle, Rights::ENUMERATE)?.thread_koids()?),
         InfoTopic::ProcessHandleStats => sink.one(&handle_stats(&*caller.get::<Process>(handle, Rights::INSPECT)?)),
         InfoTopic::HandleTable => {
             let rights = Rights::INSPECT | Rights::MANAGE_PROCESS | Rights::MANAGE_THREAD;
@@ -113,8 +113,8 @@ pub(crate) fn sys_object_get_info(
             let vmar = caller.get::<Vmar>(handle, Rights::INSPECT)?;
             sink.one(&VmarInfo { base: vmar.base_addr() as u64, len: vmar.size() as u64 })
         }
-        InfoTopic::JobChildren => sink.koids(&caller.get::<Job>(handle, Rights::ENUMERATE)?.child_koids()),
-        InfoTopic::JobProcesses => sink.koids(&caller.get::<Job>(handle, Rights::ENUMERATE)?.process_koids()),
+        InfoTopic::JobChildren => sink.koids(&caller.get::<Job>(handle, Rights::ENUMERATE)?.child_koids()?),
+        InfoTopic::JobProcesses => sink.koids(&caller.get::<Job>(handle, Rights::ENUMERATE)?.process_koids()?),
         InfoTopic::Job => {
             let job = caller.get::<Job>(handle, Rights::INSPECT)?;
             let ended = job.ended_with();
