@@ -188,7 +188,7 @@ fmt-check: $(TOOLCHAIN)
 
 lint: $(TOOLCHAIN) ## clippy over every crate, warnings are errors
 	$(HOST_CARGO) clippy --keep-going $(patsubst %,-p %,$(filter-out userboot $(PROGRAMS),$(HOST_CRATES))) --all-targets $(IN_HOST) -- -D warnings
-	$(KERNEL_CARGO) clippy -p zcore -p kernel-hal-bare --release $(IN_KERNEL) -- -D warnings
+	$(KERNEL_CARGO) clippy -p zcore -p kernel-hal-bare --lib --bins $(KERNEL_TESTS:%=--test %) --release $(IN_KERNEL) -- -D warnings
 	$(USER_CARGO) clippy $(USER_CRATES:%=-p %) --release $(IN_USER) -- -D warnings
 	$(UEFI_CARGO) clippy -p rboot --release $(IN_UEFI) -- -D warnings
 
