@@ -2,6 +2,7 @@
 //!
 //! What becomes of the handles in a write is in [`outgoing`]; this file has the order of the steps.
 
+use crate::level::Queues;
 use crate::outgoing::{Dispositions, Outgoing};
 use crate::Caller;
 use alloc::sync::Arc;
@@ -239,7 +240,7 @@ fn send(caller: &Caller<'_>, channel: &Channel, message: Message) -> ZxResult {
 
 /// Who fills a queue that nobody reads gets a policy exception; the message is delivered all the same.
 fn note_depth(caller: &Caller<'_>, depth: Depth) {
-    if depth == Depth::TooDeep {
+    if depth == Depth::TooDeep && caller.level().queues == Queues::Limited {
         log::warn!("a channel has too many unread messages");
         caller.ask_for_exception();
     }

@@ -32,6 +32,8 @@ pub(crate) struct Differences {
     pub(crate) thread_stats_size: usize,
     /// Bytes of the record of `ZX_INFO_BTI`.
     pub(crate) bti_info_size: usize,
+    /// How long a channel's queue may become.
+    pub(crate) queues: Queues,
     /// What may end a root VMAR.
     pub(crate) root_vmar_end: RootVmarEnd,
     /// What `task_kill` kills.
@@ -55,6 +57,15 @@ pub(crate) enum LogCreation {
     Anyone,
     /// Whoever has the root resource.
     RootOnly,
+}
+
+/// How long a channel's queue may become.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Queues {
+    /// As long as memory lasts.
+    Endless,
+    /// Who makes one too long gets a policy exception.
+    Limited,
 }
 
 /// What may end a root VMAR.
@@ -98,6 +109,7 @@ static HOME: Differences = Differences {
     thread_info_size: size_of::<ThreadInfo>(),
     thread_stats_size: size_of::<ThreadStatsInfo>(),
     bti_info_size: size_of::<BtiInfo>(),
+    queues: Queues::Limited,
     root_vmar_end: RootVmarEnd::WithProcess,
     killable: Killable::JobsAndProcesses,
     log_creation: LogCreation::RootOnly,

@@ -4,7 +4,7 @@ pub(crate) mod calls;
 mod options;
 mod profile;
 
-use crate::level::{ConsoleRead, Differences, Killable, LogCreation, RootVmarEnd};
+use crate::level::{ConsoleRead, Differences, Killable, LogCreation, Queues, RootVmarEnd};
 use zx_abi::limits::WAIT_MANY_MAX_2019;
 
 /// Its row of the table.
@@ -13,6 +13,7 @@ pub(crate) static DIFFERENCES: Differences = Differences {
     thread_info_size: 8,
     thread_stats_size: 8,
     bti_info_size: 16,
+    queues: Queues::Endless,
     root_vmar_end: RootVmarEnd::AnyTime,
     killable: Killable::AllTasks,
     log_creation: LogCreation::Anyone,
