@@ -1,6 +1,7 @@
 //! One processor that cannot sleep and whose switch is a panic
 
 use kernel_hal::cpu::{CpuCounters, CpuInfo, End, PowerAction};
+use kernel_hal::ports::{PortSet, NOBODY};
 use kernel_hal::{hal_impl, PhysAddr};
 
 /// What [`kernel_hal::cpu::info`] says here.
@@ -34,4 +35,9 @@ hal_impl! {
     kernel_hal::cpu => fn hal_firmware_tables() -> (PhysAddr, PhysAddr) {
         (PhysAddr(0), PhysAddr(0))
     }
+    // There are no ports, and user code does not run.
+    kernel_hal::ports => fn hal_ports_owner() -> u64 {
+        NOBODY
+    }
+    kernel_hal::ports => fn hal_ports_load(_owner: u64, _ports: Option<&PortSet>) {}
 }

@@ -24,6 +24,7 @@ pub mod frame;
 pub mod hal;
 pub mod irq;
 pub mod paging;
+pub mod ports;
 pub mod rng;
 pub mod sync;
 pub mod time;

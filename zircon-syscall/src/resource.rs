@@ -1,10 +1,12 @@
 //! Resources, and the check that privileged calls make.
 
 use crate::Caller;
+use core::ops::Range;
+use kernel_hal::ports::PORTS;
 use kernel_hal::user::{UserIn, UserOut};
 use zircon_object::dev::resource::{Extent, Sharing};
 use zircon_object::dev::Resource;
-use zircon_object::object::Handle;
+use zircon_object::object::{Handle, KernelObject};
 use zx_abi::device::ResourceKind;
 use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
 
@@ -53,4 +55,36 @@ pub(crate) fn sys_resource_create(
     };
     let resource = Resource::create(kind, sharing, extent, &name[..len])?;
     caller.give(Handle::new(resource)?, resource_out)
+}
+
+/// Lets the calling process use I/O ports.
+///
+/// # Errors
+/// - `BadHandle`, `WrongType`, `OutOfRange`: the resource does not give the right to them.
+/// - `InvalidArgs`: there are no such ports.
+/// - `NoMemory`: no memory for the table.
+pub(crate) fn sys_ioports_request(caller: &Caller<'_>, resource: HandleValue, io_addr: u16, len: u32) -> ZxResult {
+    let ports = port_range(caller, resource, io_addr, len)?;
+    caller.process().ports().allow(caller.process().base().koid(), ports)
+}
+
+/// Takes I/O ports from the calling process, which need not have them.
+///
+/// # Errors
+/// As [`sys_ioports_request`].
+pub(crate) fn sys_ioports_release(caller: &Caller<'_>, resource: HandleValue, io_addr: u16, len: u32) -> ZxResult {
+    let ports = port_range(caller, resource, io_addr, len)?;
+    caller.process().ports().deny(ports);
+    Ok(())
+}
+
+fn port_range(caller: &Caller<'_>, resource: HandleValue, io_addr: u16, len: u32) -> ZxResult<Range<u32>> {
+    let resource = caller.get::<Resource>(resource, Rights::empty())?;
+    let extent = Extent { base: u64::from(io_addr), size: u64::from(len) };
+    resource.check_range(ResourceKind::Ioport, extent)?;
+    let start = u32::from(io_addr);
+    match start.checked_add(len) {
+        Some(end) if end <= PORTS => Ok(start..end),
+        _ => Err(ZxError::InvalidArgs),
+    }
 }

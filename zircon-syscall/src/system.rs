@@ -58,3 +58,20 @@ pub(crate) fn sys_cprng_add_entropy(caller: &Caller<'_>, buffer: UserIn<u8>, siz
     kernel_hal::rng::add_entropy(bytes);
     Ok(())
 }
+
+/// Tells where the tables of the firmware are; 0 where there is none.
+///
+/// # Errors
+/// - `BadHandle`, `WrongType`: the handle is no root resource.
+/// - `InvalidArgs`: a pointer cannot be written.
+pub(crate) fn sys_pc_firmware_tables(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    acpi_rsdp: UserOut<u64>,
+    smbios: UserOut<u64>,
+) -> ZxResult {
+    caller.check_resource(handle, ResourceKind::Root)?;
+    let (rsdp, entry_point) = kernel_hal::cpu::firmware_tables();
+    caller.write(acpi_rsdp, &rsdp.0)?;
+    caller.write(smbios, &entry_point.0)
+}

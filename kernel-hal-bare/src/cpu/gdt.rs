@@ -1,6 +1,6 @@
 //! The segment table: flat code and data, in the order that `syscall` and `sysret` want.
 
-use super::tss::TSS;
+use super::tss::{LIMIT, TSS};
 use core::arch::asm;
 use core::cell::UnsafeCell;
 
@@ -41,8 +41,7 @@ struct Pointer {
 /// Loads the table, the segment registers and the task register. Clobbers the FS and GS bases.
 pub(crate) fn load() {
     let tss = TSS.address() as u64;
-    let limit = 103_u64;
-    let low = limit | (tss & 0xff_ffff) << 16 | 0x89 << 40 | (tss >> 24 & 0xff) << 56;
+    let low = LIMIT | (tss & 0xff_ffff) << 16 | 0x89 << 40 | (tss >> 24 & 0xff) << 56;
     let entries = GDT.0.get();
     // SAFETY: boot runs on one CPU and nobody else refers to the table.
     unsafe { (*entries)[6] = low };

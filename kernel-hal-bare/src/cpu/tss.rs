@@ -1,7 +1,10 @@
 //! The task state: which stack the CPU takes when a trap changes the privilege level, and for the worst exceptions.
 
 use core::cell::UnsafeCell;
-use core::mem::size_of;
+use core::mem::{offset_of, size_of};
+use core::sync::atomic::{AtomicU64, Ordering};
+use kernel_hal::hal_impl;
+use kernel_hal::ports::{PortSet, NOBODY};
 
 /// Interrupt-stack-table slots (1-based, as in a gate). Each of these exceptions may strike anywhere, also between a
 /// trap's first instructions, so none may use the stack that is current then.
@@ -36,11 +39,21 @@ struct TaskState {
     reserved2: u64,
     reserved3: u16,
     io_map_base: u16,
+    io_map: [u64; IO_MAP_WORDS],
+    /// The CPU reads two bytes at a time, and so one beyond the map.
+    io_map_end: u8,
 }
+
+const IO_MAP_WORDS: usize = kernel_hal::ports::PORTS as usize / 64;
+const IO_MAP_BASE: u16 = offset_of!(TaskState, io_map) as u16;
+/// Beyond the limit: no map, user code may touch no port.
+const NO_IO_MAP: u16 = size_of::<TaskState>() as u16;
+/// The last byte of the structure, for its descriptor.
+pub(crate) const LIMIT: u64 = size_of::<TaskState>() as u64 - 1;
 
 /// The boot CPU's task state.
 pub(crate) struct TaskStateCell(UnsafeCell<TaskState>);
-// SAFETY: written once at boot; afterwards only the CPU reads it.
+// SAFETY: written at boot, and by `set_ports` with interrupts off; otherwise only the CPU reads it.
 unsafe impl Sync for TaskStateCell {}
 
 pub(crate) static TSS: TaskStateCell = TaskStateCell(UnsafeCell::new(TaskState {
@@ -50,8 +63,9 @@ pub(crate) static TSS: TaskStateCell = TaskStateCell(UnsafeCell::new(TaskState {
     ist: [0; 7],
     reserved2: 0,
     reserved3: 0,
-    // Past the limit: no I/O bitmap, user code may touch no port.
-    io_map_base: 104,
+    io_map_base: NO_IO_MAP,
+    io_map: [u64::MAX; IO_MAP_WORDS],
+    io_map_end: 0xff,
 }));
 
 impl TaskStateCell {
@@ -73,5 +87,35 @@ impl TaskStateCell {
         unsafe { (*state).ist = ist };
         // SAFETY: as above.
         unsafe { (*state).rsp = [top(&FROM_USER), 0, 0] };
+    }
+
+    /// Lets user code use these ports.
+    fn set_ports(&self, ports: Option<&PortSet>) {
+        let state = self.0.get();
+        let mut base = NO_IO_MAP;
+        if let Some(ports) = ports {
+            let words: &[u64; IO_MAP_WORDS] = match ports.words().try_into() {
+                Ok(words) => words,
+                Err(_) => return,
+            };
+            // SAFETY: one CPU, in the kernel with interrupts off: nobody else reads or writes the map meanwhile.
+            unsafe { (*state).io_map = *words };
+            base = IO_MAP_BASE;
+        }
+        // SAFETY: as above.
+        unsafe { (*state).io_map_base = base };
+    }
+}
+
+/// Whose ports the map has.
+static OWNER: AtomicU64 = AtomicU64::new(NOBODY);
+
+hal_impl! {
+    kernel_hal::ports => fn hal_ports_owner() -> u64 {
+        OWNER.load(Ordering::Relaxed)
+    }
+    kernel_hal::ports => fn hal_ports_load(owner: u64, ports: Option<&PortSet>) {
+        TSS.set_ports(ports);
+        OWNER.store(owner, Ordering::Relaxed);
     }
 }

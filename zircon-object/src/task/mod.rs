@@ -6,6 +6,7 @@ pub mod block;
 pub mod exception;
 pub mod job;
 pub mod job_policy;
+pub mod ports;
 pub mod process;
 pub mod profile;
 pub mod suspend_token;

@@ -10,6 +10,7 @@
 
 use super::exception::ExceptionChannel;
 use super::job_policy::JobPolicy;
+use super::ports::Ports;
 use super::thread::Last;
 use super::{retcode, Job, Thread};
 use crate::alloc_try::{try_arc_cyclic, TryPush};
@@ -38,6 +39,7 @@ pub struct Process {
     root_vmar: Arc<Vmar>,
     handles: Mutex<HandleTable>,
     futexes: FutexTable,
+    ports: Ports,
     exceptions: ExceptionChannel,
     debugger: ExceptionChannel,
     inner: Mutex<Inner>,
@@ -88,6 +90,7 @@ impl Process {
             root_vmar,
             handles: Mutex::new(HandleTable::new(u32::from_le_bytes(mixer))),
             futexes: FutexTable::new(),
+            ports: Ports::new(),
             exceptions: ExceptionChannel::new(ExceptionHandler::Process),
             debugger: ExceptionChannel::new(ExceptionHandler::Debugger),
             inner: Mutex::new(Inner {
@@ -126,6 +129,11 @@ impl Process {
     #[inline(always)]
     pub fn handles(&self) -> MutexGuard<'_, HandleTable> {
         self.handles.lock()
+    }
+    /// The I/O ports that it may use.
+    #[inline(always)]
+    pub fn ports(&self) -> &Ports {
+        &self.ports
     }
     /// Its futexes.
     pub fn futexes(&self) -> &FutexTable {

@@ -335,6 +335,7 @@ impl Thread {
         self.clock_start.store(kernel_hal::time::ticks(), Ordering::Relaxed);
         self.on_cpu.store(true, Ordering::Relaxed);
         self.process.space().activate();
+        self.process.ports().enter();
     }
 
     /// Lets others run.

@@ -299,6 +299,7 @@ fn limits_and_alignment_of_places_are_kept() {
     assert_eq!(root.map(RW.with_align_log2(9), 0, &vmo, 0, 1, Perms::ALL).unwrap_err(), ZxError::InvalidArgs);
     assert_eq!(root.map(RW | VmOptions::OFFSET_IS_UPPER_LIMIT, PAGE_BYTES, &vmo, 0, 2 * PAGE_BYTES, Perms::ALL).unwrap_err(), ZxError::InvalidArgs);
     let compact = root.allocate(ALL_CAN | VmOptions::COMPACT, 0, 4 * PAGE_BYTES).unwrap();
+    assert_eq!(compact.map(RW.with_align_log2(13), 0, &vmo, 0, 1, Perms::ALL).unwrap_err(), ZxError::InvalidArgs);
     let places: Vec<_> = (0..4).map(|_| compact.map(RW, 0, &vmo, 0, 1, Perms::ALL).unwrap() - compact.base_addr()).collect();
     assert_eq!(places, [0, PAGE, 2 * PAGE, 3 * PAGE]);
     assert_eq!(compact.map(RW, 0, &vmo, 0, 1, Perms::ALL).unwrap_err(), ZxError::NoMemory);

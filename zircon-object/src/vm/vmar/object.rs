@@ -13,6 +13,7 @@ use alloc::sync::Arc;
 use core::ops::Range;
 use kernel_hal::addr::{is_page_aligned, round_up};
 use kernel_hal::VirtAddr;
+use zx_abi::limits::PAGE_SHIFT;
 use zx_abi::{ObjectType, Signals, ZxError, ZxResult};
 
 /// What `vmar_op_range` does.
@@ -285,6 +286,10 @@ impl Vmar {
         if !fixed {
             let upper = if upper_limit { region.base + offset } else { region.end() };
             if !is_page_aligned(offset) || (upper_limit && size > offset) {
+                return Err(ZxError::InvalidArgs);
+            }
+            // A compact region is filled without gaps, and an alignment would leave some.
+            if region.options.contains(VmOptions::COMPACT) && options.align_log2() > PAGE_SHIFT {
                 return Err(ZxError::InvalidArgs);
             }
             let compact = region.options.contains(VmOptions::COMPACT) || options.contains(VmOptions::COMPACT);
