@@ -3,6 +3,7 @@
 mod cat;
 mod clock;
 mod dlog;
+mod exit;
 mod handles;
 mod help;
 mod hexdump;
@@ -35,6 +36,7 @@ pub(crate) const ALL: &[&Builtin] = &[
     &cat::CAT,
     &clock::CLOCK,
     &dlog::DLOG,
+    &exit::EXIT,
     &handles::HANDLES,
     &help::HELP,
     &hexdump::HEXDUMP,
