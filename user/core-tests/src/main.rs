@@ -20,6 +20,7 @@ mod world;
 
 mod bad_syscall;
 mod channel;
+mod channel_call;
 mod debuglog;
 mod event;
 mod event_pair;
@@ -51,6 +52,7 @@ const SUITES: &[&Suite] = &[
     &event::SUITE,
     &event_pair::SUITE,
     &channel::SUITE,
+    &channel_call::SUITE,
     &port::SUITE,
     &wait::SUITE,
     &timer::SUITE,
