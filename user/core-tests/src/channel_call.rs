@@ -2,7 +2,7 @@
 
 use alloc::vec;
 
-use libzx::{AsHandle, Channel, ZxResult};
+use libzx::{Channel, ZxResult};
 use zx_abi::syscalls::SyscallId;
 use zx_abi::ChannelCallArgs;
 
