@@ -159,6 +159,9 @@ pub(crate) fn sys_object_get_info(
         }
         InfoTopic::ProcessVmos => {
             let process = caller.get::<Process>(handle, Rights::INSPECT)?;
+            if alloc::sync::Arc::ptr_eq(&process, caller.process()) {
+                return Err(ZxError::AccessDenied);
+            }
             if process.status() != ProcessStatus::Running {
                 return Err(ZxError::BadState);
             }

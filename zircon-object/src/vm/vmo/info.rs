@@ -77,7 +77,8 @@ impl Vmo {
             parent_koid: self.parent.0,
             num_children,
             num_mappings: self.mapping_count() as u64,
-            share_count: memory.views.spaces() as u64,
+            // Zircon counts one user of a VMO that nobody maps.
+            share_count: memory.views.spaces().max(1) as u64,
             flags: flags.bits(),
             committed_bytes,
             cache_policy: memory.cache as u32,
