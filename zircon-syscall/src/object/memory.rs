@@ -76,7 +76,16 @@ fn options_of(perms: Perms) -> VmOptions {
 
 /// ZX_INFO_VMO of a VMO found through a handle.
 pub(super) fn vmo_record(vmo: &Vmo, rights: Rights) -> VmoInfo {
-    VmoInfo { handle_rights: rights, ..vmo.info() }
+    record(vmo, rights, VmoInfoFlags::VIA_HANDLE)
+}
+
+fn record(vmo: &Vmo, handle_rights: Rights, how: VmoInfoFlags) -> VmoInfo {
+    let info = vmo.info();
+    VmoInfo {
+        handle_rights,
+        flags: info.flags | how.bits(),
+        ..info
+    }
 }
 
 /// ZX_INFO_PROCESS_VMOS: every VMO once per handle and once per mapping.
@@ -102,10 +111,7 @@ pub(super) fn process_vmos(process: &Process) -> ZxResult<Vec<VmoInfo>> {
     });
     let mut rows = Vec::new();
     rows.try_reserve_exact(found.len()).map_err(|_| ZxError::NoMemory)?;
-    rows.extend(found.into_iter().map(|(vmo, rights, how)| {
-        let record = vmo_record(&vmo, rights);
-        VmoInfo { flags: record.flags | how.bits(), ..record }
-    }));
+    rows.extend(found.into_iter().map(|(vmo, rights, how)| record(&vmo, rights, how)));
     Ok(rows)
 }
 
