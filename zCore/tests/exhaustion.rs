@@ -142,9 +142,27 @@ fn gaps_join() {
             frame::raw_free(frame);
         }
     }
-    drop(taken);
     let large = frame::raw_alloc_contiguous(512, 21).expect("memory is in pieces");
     give_back(large, 512);
+    // Nothing is free but the frames of one large page, the odd ones first.
+    let count = frame::raw_alloc_many(&mut taken, Fill::Garbage);
+    let taken = &mut taken[..count];
+    taken.sort_unstable();
+    let is_large =
+        |run: &[PhysAddr]| run[0].0 % (512 << 12) == 0 && run[511] == run[0].add(511 << 12);
+    let at = taken
+        .windows(512)
+        .position(is_large)
+        .expect("no large page");
+    let (first, last) = (taken[at], at + 512);
+    for odd in [1, 0] {
+        taken[at + odd..last]
+            .iter()
+            .step_by(2)
+            .for_each(|&frame| frame::raw_free(frame));
+    }
+    assert_eq!(frame::raw_alloc_contiguous(512, 21), Some(first));
+    frame::raw_free_many(taken);
 }
 
 fn tables_run_out() {

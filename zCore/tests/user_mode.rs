@@ -11,7 +11,7 @@ extern crate alloc;
 mod support;
 
 use boot_info::BootInfo;
-use kernel_hal::context::{self, GeneralRegs, Trap, UserContext};
+use kernel_hal::context::{self, EnteredBy, GeneralRegs, Trap, UserContext};
 use kernel_hal::{time, user};
 use support::{run_until_trap, Space, CODE_AT, DATA_AT};
 
@@ -142,6 +142,17 @@ fn canonical() {
             }
         );
         assert_eq!(thread.regs.rip, rip);
+        // The kernel did not even try: real CPUs fault in ring 0, emulators in the user's.
+        assert_eq!(thread.entered_by, EnteredBy::Syscall);
+        context::invalidate(&mut thread);
+        let trap = run_until_trap(&mut thread);
+        assert!(
+            matches!(trap, Trap::Exception { vector: 13, .. }),
+            "{trap:?}"
+        );
+        assert_eq!(thread.entered_by, EnteredBy::Nothing);
+        thread.regs.rip = CODE_AT as u64;
+        assert_eq!(run_until_trap(&mut thread), Trap::Syscall);
     }
     for rip in [0, 0x7fff_ffff_f000, 0xffff_ffff_8020_0000] {
         thread.regs.rip = rip;
