@@ -11,7 +11,8 @@ use zircon_object::alloc_try::try_box;
 use zircon_object::runtime::{self, EXECUTOR};
 use zircon_object::task::exception::raise;
 use zircon_object::task::thread::{Attention, Last, Suspended};
-use zircon_object::task::Thread;
+use zircon_object::task::{BlockedOn, Deadline, Thread};
+use zircon_object::vm::Fault;
 use zircon_syscall::{Caller, Entered, VdsoAbi};
 use zx_abi::{Status, ZxError, ZxResult};
 
@@ -69,9 +70,10 @@ async fn run(thread: &Arc<Thread>, mut context: Box<UserContext>, abi: &'static 
             // Calls that do not block, nearly all, complete here without a step of any future.
             Trap::Syscall => match zircon_syscall::enter(&caller, abi, &context.regs) {
                 Entered::Done(value) => {
-                    context.regs.rax = value;
-                    if caller.has_policy_exception() {
-                        context = exception::raise(thread, context, Cause::Policy).await;
+                    if caller.has_attention() {
+                        context = finish(&caller, context, value).await;
+                    } else {
+                        context.regs.rax = value;
                     }
                 }
                 entered => context = serve(&caller, context, entered).await,
@@ -83,8 +85,15 @@ async fn run(thread: &Arc<Thread>, mut context: Box<UserContext>, abi: &'static 
                 }
             }
             Trap::PageFault { addr, code } => {
-                if thread.process().space().fault(addr, access_of(code)).is_err() {
-                    context = exception::raise(thread, context, Cause::PageFault { addr, code }).await;
+                match thread.process().space().fault(addr, access_of(code)) {
+                    Ok(()) => {}
+                    Err(Fault::Pager) => {
+                        if let Some(page) = thread.process().space().ask_for(addr) {
+                            // Whatever ends the wait, the access is tried again and shows what became of the page.
+                            let _ = thread.block(BlockedOn::Pager, Deadline::NEVER, page).await;
+                        }
+                    }
+                    Err(_) => context = exception::raise(thread, context, Cause::PageFault { addr, code }).await,
                 }
             }
             Trap::Exception { vector, code } => {
@@ -96,7 +105,7 @@ async fn run(thread: &Arc<Thread>, mut context: Box<UserContext>, abi: &'static 
 
 /// Serves a syscall that may block, or is none.
 async fn serve(caller: &Caller<'_>, mut context: Box<UserContext>, entered: Entered) -> Box<UserContext> {
-    context.regs.rax = match entered {
+    let value = match entered {
         Entered::Done(value) => value,
         Entered::Blocking(id) => zircon_syscall::complete(caller, id, &context.regs).await,
         Entered::Bad => {
@@ -104,7 +113,27 @@ async fn serve(caller: &Caller<'_>, mut context: Box<UserContext>, entered: Ente
             return exception::raise(caller.thread(), context, Cause::BadSyscall).await;
         }
     };
-    if caller.has_policy_exception() {
+    if caller.has_attention() {
+        return finish(caller, context, value).await;
+    }
+    context.regs.rax = value;
+    context
+}
+
+/// Does what a call that returned `value` left to do.
+#[cold]
+async fn finish(caller: &Caller<'_>, mut context: Box<UserContext>, value: u64) -> Box<UserContext> {
+    /// Bytes of the `syscall` instruction.
+    const SYSCALL_LEN: u64 = 2;
+    if let Some(page) = caller.take_wanted_page(value) {
+        // Whatever ends the wait, the program makes the call again (its number is still in rax) and sees what became of the
+        // page.
+        let _ = caller.thread().block(BlockedOn::Pager, Deadline::NEVER, page).await;
+        context.regs.rip -= SYSCALL_LEN;
+        return context;
+    }
+    context.regs.rax = value;
+    if caller.take_policy_exception() {
         return exception::raise(caller.thread(), context, Cause::Policy).await;
     }
     context

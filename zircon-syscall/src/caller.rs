@@ -9,6 +9,7 @@ use kernel_hal::user::{Curable, UserFault, UserIn, UserOut};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 use zircon_object::ipc::channel::PendingCall;
 use zircon_object::object::{HandleKey, KernelObject, TypedObject};
+use zircon_object::vm::{Fault, PageRequest};
 use zircon_object::task::{retcode, Deadline, PolicyAction, PolicyCondition, Process, Thread};
 use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
 
@@ -16,10 +17,18 @@ use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
 pub struct Caller<'a> {
     thread: &'a Arc<Thread>,
     process: &'a Arc<Process>,
-    policy_exceptions: AtomicU32,
+    /// What a call leaves for its thread to do, bits of [`after`].
+    attention: AtomicU32,
     vdso_base: AtomicUsize,
     interrupted_call: Mutex<Option<PendingCall>>,
+    wanted_page: Mutex<Option<PageRequest>>,
     level: &'static Differences,
+}
+
+/// What a call can leave to do.
+mod after {
+    pub(super) const POLICY_EXCEPTION: u32 = 1;
+    pub(super) const PAGE: u32 = 2;
 }
 
 impl<'a> Caller<'a> {
@@ -29,9 +38,10 @@ impl<'a> Caller<'a> {
         Self {
             thread,
             process: thread.process(),
-            policy_exceptions: AtomicU32::new(0),
+            attention: AtomicU32::new(0),
             vdso_base: AtomicUsize::new(0),
             interrupted_call: Mutex::new(None),
+            wanted_page: Mutex::new(None),
             level: level::current(),
         }
     }
@@ -78,10 +88,26 @@ impl<'a> Caller<'a> {
         base
     }
 
-    /// Whether a policy has asked for an exception; the thread takes it before it goes on. Asking resets it.
+    /// Whether the last call left something to do before its thread goes on: see [`Caller::take_wanted_page`] and
+    /// [`Caller::take_policy_exception`].
     #[inline(always)]
-    pub fn has_policy_exception(&self) -> bool {
-        self.policy_exceptions.load(Ordering::Relaxed) != 0 && self.policy_exceptions.swap(0, Ordering::Relaxed) != 0
+    pub fn has_attention(&self) -> bool {
+        self.attention.load(Ordering::Relaxed) != 0
+    }
+
+    /// Whether a policy has asked for an exception. Asking resets it.
+    #[cold]
+    pub fn take_policy_exception(&self) -> bool {
+        self.attention.fetch_and(!after::POLICY_EXCEPTION, Ordering::Relaxed) & after::POLICY_EXCEPTION != 0
+    }
+
+    /// The wait for a page that the last call, which returned `value`, met missing before it did anything: the call is to be
+    /// made again afterwards. A call that did something in spite of that is not.
+    #[cold]
+    pub fn take_wanted_page(&self, value: u64) -> Option<PageRequest> {
+        self.attention.fetch_and(!after::PAGE, Ordering::Relaxed);
+        let page = self.wanted_page.lock().take();
+        page.filter(|_| value == i64::cast_unsigned(ZxError::ShouldWait as i64))
     }
 
     /// The `channel_call` that a suspension interrupted: it waits here for `channel_call_finish`.
@@ -169,7 +195,7 @@ impl<'a> Caller<'a> {
 
     /// Makes the thread take a policy exception before it goes on.
     pub(crate) fn ask_for_exception(&self) {
-        self.policy_exceptions.store(1, Ordering::Relaxed);
+        self.attention.fetch_or(after::POLICY_EXCEPTION, Ordering::Relaxed);
     }
 
     /// The window that the process's policy gives a deadline.
@@ -196,12 +222,29 @@ impl<'a> Caller<'a> {
     ///
     /// # Errors
     /// - `InvalidArgs`: it cannot be resolved.
+    /// - `ShouldWait`: a pager has to supply the page. When this is what the call returns, the thread waits for the page and makes
+    ///   the call again.
     #[cold]
     pub(crate) fn resolve(&self, fault: UserFault) -> ZxResult {
-        match fault.curable {
-            Curable::Never => Err(ZxError::InvalidArgs),
-            Curable::Perhaps => self.process.space().fault(fault.addr, fault.access).map_err(|_| ZxError::InvalidArgs),
+        if fault.curable == Curable::Never {
+            return Err(ZxError::InvalidArgs);
         }
+        match self.process.space().fault(fault.addr, fault.access) {
+            Ok(()) => Ok(()),
+            Err(Fault::Pager) => match self.process.space().ask_for(fault.addr) {
+                Some(request) => Err(self.want_page(request)),
+                None => Ok(()),
+            },
+            Err(_) => Err(ZxError::InvalidArgs),
+        }
+    }
+
+    /// Makes the thread wait for a page before it makes the call again, once the call has returned this error.
+    pub(crate) fn want_page(&self, request: PageRequest) -> ZxError {
+        let old = self.wanted_page.lock().replace(request);
+        drop(old);
+        self.attention.fetch_or(after::PAGE, Ordering::Relaxed);
+        ZxError::ShouldWait
     }
 
     /// Reads one value.

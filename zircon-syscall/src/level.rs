@@ -11,7 +11,7 @@ use zircon_object::task::profile::Scheduling;
 use zircon_object::vm::{ChildKind, Resizable};
 use zx_abi::info::{BtiInfo, ThreadInfo, ThreadStatsInfo};
 use zx_abi::limits::WAIT_MANY_MAX;
-use zx_abi::{Rights, ZxResult};
+use zx_abi::{ObjectType, Rights, ZxError, ZxResult};
 
 /// A Zircon whose ABI this kernel has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,6 +38,12 @@ pub(crate) struct Differences {
     pub(crate) root_vmar_end: RootVmarEnd,
     /// What `task_kill` kills.
     pub(crate) killable: Killable,
+    /// Rights of a new pager.
+    pub(crate) pager_rights: Rights,
+    /// What accesses to missing pages get once their pager is gone.
+    pub(crate) pager_gone: ZxError,
+    /// Which pages can be decommitted.
+    pub(crate) decommit: Decommit,
     /// Who may make a debug log.
     pub(crate) log_creation: LogCreation,
     /// How `debug_read` is told its sizes.
@@ -48,6 +54,15 @@ pub(crate) struct Differences {
     pub(crate) vmo_child: fn(u32) -> ZxResult<ChildRequest>,
     /// Reads and checks the record of `profile_create`.
     pub(crate) read_profile: fn(&Caller<'_>, UserIn<u8>) -> ZxResult<Scheduling>,
+}
+
+/// Which pages can be decommitted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Decommit {
+    /// Those of pagers' VMOs and of children too, as far as the object can.
+    AnyPages,
+    /// Only those of VMOs that have neither a pager nor a parent.
+    OwnPagesOnly,
 }
 
 /// Who may make a debug log.
@@ -112,6 +127,9 @@ static HOME: Differences = Differences {
     queues: Queues::Limited,
     root_vmar_end: RootVmarEnd::WithProcess,
     killable: Killable::JobsAndProcesses,
+    pager_rights: Rights::default_for(ObjectType::Pager),
+    pager_gone: ZxError::BadState,
+    decommit: Decommit::OwnPagesOnly,
     log_creation: LogCreation::RootOnly,
     console_read: ConsoleRead::SizeAndActual,
     vmo_options: vmo::options,

@@ -25,6 +25,7 @@ mod channel;
 mod interrupt;
 mod profile;
 mod outgoing;
+mod pager;
 mod debug;
 mod futex;
 mod port;
@@ -71,7 +72,7 @@ pub(crate) enum Dispatched {
     Missing,
 }
 
-/// What entering the kernel led to.
+/// What entering the kernel led to. After the call is done its thread asks [`Caller::has_attention`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Entered {
     /// The call is done; the value for rax.

@@ -1,6 +1,6 @@
 //! VMOs: create, read, write, resize, operations on ranges, children.
 
-use crate::level::ChildRequest;
+use crate::level::{ChildRequest, Decommit};
 use crate::Caller;
 use kernel_hal::paging::CachePolicy;
 use kernel_hal::user::{UserIn, UserInOut, UserOut};
@@ -40,7 +40,7 @@ pub(crate) fn options(options: u32) -> ZxResult<Resizable> {
 /// - `InvalidArgs`: the buffer cannot be written.
 pub(crate) fn sys_vmo_read(caller: &Caller<'_>, handle: HandleValue, buffer: UserOut<u8>, offset: u64, buffer_size: usize) -> ZxResult {
     let vmo = caller.get::<Vmo>(handle, Rights::READ)?;
-    transfer(caller, offset, buffer.addr(), buffer_size, |offset, user, len| vmo.read_to_user(offset, user, len))
+    transfer(caller, &vmo, offset, buffer.addr(), buffer_size, |offset, user, len| vmo.read_to_user(offset, user, len))
 }
 
 /// Copies into a VMO.
@@ -53,21 +53,41 @@ pub(crate) fn sys_vmo_read(caller: &Caller<'_>, handle: HandleValue, buffer: Use
 /// - `NoMemory`: a page could not be made.
 pub(crate) fn sys_vmo_write(caller: &Caller<'_>, handle: HandleValue, buffer: UserIn<u8>, offset: u64, buffer_size: usize) -> ZxResult {
     let vmo = caller.get::<Vmo>(handle, Rights::WRITE)?;
-    transfer(caller, offset, buffer.addr(), buffer_size, |offset, user, len| vmo.write_from_user(offset, user, len))
+    transfer(caller, &vmo, offset, buffer.addr(), buffer_size, |offset, user, len| vmo.write_from_user(offset, user, len))
 }
 
 /// Copies in bounded pieces; faults are resolved between them.
 #[inline(always)]
-fn transfer(caller: &Caller<'_>, offset: u64, user: VirtAddr, len: usize, step: impl Fn(u64, VirtAddr, usize) -> ZxResult<Progress>) -> ZxResult {
+fn transfer(caller: &Caller<'_>, vmo: &Vmo, offset: u64, user: VirtAddr, len: usize, step: impl Fn(u64, VirtAddr, usize) -> ZxResult<Progress>) -> ZxResult {
     let mut done = 0;
     loop {
-        let progress = step(offset.wrapping_add(done as u64), user.wrapping_add(done), len - done)?;
+        let progress = match step(offset.wrapping_add(done as u64), user.wrapping_add(done), len - done) {
+            Ok(progress) => progress,
+            Err(ZxError::ShouldWait) => {
+                ask_for(caller, vmo, offset, len as u64, 1)?;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         done += progress.done;
         match progress.fault {
             Some(fault) => caller.resolve(fault)?,
             None if done == len => return Ok(()),
             None => kernel_hal::cpu::interrupt_window(),
         }
+    }
+}
+
+/// Asks a VMO's pager for the first pages of the range that are missing, at most `most` of those that adjoin each other.
+///
+/// # Errors
+/// - `ShouldWait`: it was asked, see [`Caller::want_page`].
+/// - What accesses get when a page will never come.
+#[cold]
+fn ask_for(caller: &Caller<'_>, vmo: &Vmo, offset: u64, len: u64, most: u64) -> ZxResult {
+    match vmo.ask_for(offset, len, most)? {
+        Some(request) => Err(caller.want_page(request)),
+        None => Ok(()),
     }
 }
 
@@ -107,6 +127,9 @@ pub(crate) async fn sys_vmo_op_range(
         }
         VmoOp::Decommit => {
             require(Rights::WRITE)?;
+            if caller.level().decommit == Decommit::OwnPagesOnly && (vmo.is_pager_backed() || vmo.is_child()) {
+                return Err(ZxError::NotSupported);
+            }
             vmo.decommit(offset, size)
         }
         VmoOp::Zero => {
@@ -131,7 +154,13 @@ async fn commit(caller: &Caller<'_>, vmo: &Vmo, offset: u64, size: u64) -> ZxRes
     let mut at = offset;
     loop {
         let next = at.saturating_add(PIECE).min(end).max(at);
-        vmo.commit(at, next - at)?;
+        match vmo.commit(at, next - at) {
+            Err(ZxError::ShouldWait) => {
+                ask_for(caller, vmo, offset, size, u64::MAX)?;
+                continue;
+            }
+            result => result?,
+        }
         at = next;
         if at >= end {
             return Ok(());

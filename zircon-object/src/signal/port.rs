@@ -118,6 +118,19 @@ impl Port {
         Ok(())
     }
 
+    /// Queues a packet of a pager's VMO. Nothing happens when the port's last handle is gone.
+    ///
+    /// # Errors
+    /// - `NoMemory`: the kernel heap is exhausted.
+    pub(crate) fn queue_of(&self, of: Koid, packet: PortPacket, wakes: &mut Wakes) -> ZxResult {
+        let mut inner = self.inner.lock();
+        if !inner.closed {
+            inner.packets.push(packet, Source::Object(of))?;
+            inner.wake_last_served(wakes);
+        }
+        Ok(())
+    }
+
     /// Removes the packets of an interrupt or a pager's VMO; whether there was one.
     pub(crate) fn remove_packet_of(&self, of: Koid) -> bool {
         self.inner.lock().packets.remove_where(|_, source| source == Source::Object(of)) != 0

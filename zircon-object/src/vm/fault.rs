@@ -3,7 +3,7 @@
 use super::hw::mmu_flags;
 use super::space::AddressSpace;
 use super::vmo::{CommitAccess, Resolved};
-use super::{Perms, PAGE};
+use super::{PageRequest, Perms, PAGE};
 use kernel_hal::user::Access;
 use kernel_hal::{PhysAddr, VirtAddr};
 use zx_abi::ZxError;
@@ -22,8 +22,10 @@ pub enum Fault {
     OutOfRange,
     /// No memory for the page or for the page table.
     NoMemory,
-    /// The pager must supply the page first.
+    /// The pager must supply the page first: wait for [`AddressSpace::ask_for`].
     Pager,
+    /// The pager is gone without having supplied the page.
+    NeverComes,
 }
 
 impl From<Fault> for ZxError {
@@ -34,6 +36,7 @@ impl From<Fault> for ZxError {
             Fault::OutOfRange => Self::OutOfRange,
             Fault::NoMemory => Self::NoMemory,
             Fault::Pager => Self::ShouldWait,
+            Fault::NeverComes => Self::NotFound,
         }
     }
 }
@@ -61,7 +64,9 @@ impl AddressSpace {
         let index = first.saturating_add(mapping.first).saturating_add(skipped as u64);
         let page = memory.resolve(index, commit, Some(mapping.token)).map_err(|error| match error {
             ZxError::OutOfRange => Fault::OutOfRange,
-            _ => Fault::NoMemory,
+            ZxError::ShouldWait => Fault::Pager,
+            ZxError::NoMemory => Fault::NoMemory,
+            _ => Fault::NeverComes,
         })?;
         let mut run = Run::start(page);
         let ahead = AHEAD.min(place.len / PAGE - skipped - 1);
@@ -78,6 +83,19 @@ impl AddressSpace {
         // process was freed), the access would fault for ever.
         self.hw.activate();
         Ok(())
+    }
+}
+
+impl AddressSpace {
+    /// Asks the pager for the page at an address, after [`Fault::Pager`]. `None` when the access can be tried again at once.
+    pub fn ask_for(&self, addr: VirtAddr) -> Option<PageRequest> {
+        let tree = self.tree.lock();
+        let place = tree.find_mapping(addr)?;
+        let offset = place.offset_of(addr & !(PAGE - 1));
+        let vmo = place.mapping.vmo.clone();
+        drop(tree);
+        // Failure shows again when the access is tried.
+        vmo.ask_for(offset, PAGE as u64, 1).ok().flatten()
     }
 }
 

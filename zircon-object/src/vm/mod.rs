@@ -7,6 +7,7 @@
 //! # Invariants
 //! - Locks nest in this order: address space, VMO, leaf of a page tree, page table. A VMO's family lock is taken alone, or
 //!   under its lock. No two VMOs are locked at once, except a slice's use of its parent, which locks only the parent.
+//! - A child of a pager's VMO is locked before its parent, and a VMO before the source of its pages ([`pager`]).
 //! - A page is in a page table only while its VMO has it at that index: whoever takes it away does so under the VMO's lock,
 //!   and takes it out of every view first ([`registry`]).
 //! - A writable translation exists only for a page that the VMO does not share with another.
@@ -15,6 +16,7 @@
 mod fault;
 mod hw;
 mod page_tree;
+pub mod pager;
 mod registry;
 mod space;
 #[cfg(test)]
@@ -23,6 +25,7 @@ mod vmar;
 mod vmo;
 
 pub use fault::Fault;
+pub use pager::{PageRequest, Pager};
 pub use space::{set_aslr, AddressSpace, Aslr, MemoryStats, RegionInfo, RegionKind};
 pub use vmar::{RangeOp, Vmar};
 pub use vmo::{ChildKind, CommitAccess, Progress, Resizable, Vmo};

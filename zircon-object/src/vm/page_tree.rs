@@ -186,6 +186,21 @@ impl PageTree {
         Ok(())
     }
 
+    /// Takes the page at `index` out if it is there, private and not pinned.
+    ///
+    /// # Errors
+    /// - `NoMemory`: a node could not be copied.
+    pub(super) fn take(&mut self, index: u64) -> ZxResult<Option<Frame>> {
+        let slot = self.slot_mut(index)?;
+        if !matches!(slot, Slot::Owned { pins: 0, .. }) {
+            return Ok(None);
+        }
+        Ok(match core::mem::replace(slot, Slot::Empty) {
+            Slot::Owned { frame, .. } => Some(frame),
+            Slot::Empty | Slot::Shared(_) => None,
+        })
+    }
+
     /// Adds a pin to a private page.
     pub(super) fn pin(&mut self, index: u64) -> ZxResult {
         match self.slot_mut(index)? {

@@ -4,8 +4,9 @@ pub(crate) mod calls;
 mod options;
 mod profile;
 
-use crate::level::{ConsoleRead, Differences, Killable, LogCreation, Queues, RootVmarEnd};
+use crate::level::{ConsoleRead, Decommit, Differences, Killable, LogCreation, Queues, RootVmarEnd};
 use zx_abi::limits::WAIT_MANY_MAX_2019;
+use zx_abi::{Rights, ZxError};
 
 /// Its row of the table.
 pub(crate) static DIFFERENCES: Differences = Differences {
@@ -16,6 +17,9 @@ pub(crate) static DIFFERENCES: Differences = Differences {
     queues: Queues::Endless,
     root_vmar_end: RootVmarEnd::AnyTime,
     killable: Killable::AllTasks,
+    pager_rights: Rights::from_bits_retain(0x81c2),
+    pager_gone: ZxError::NotFound,
+    decommit: Decommit::AnyPages,
     log_creation: LogCreation::Anyone,
     console_read: ConsoleRead::SizeInAndOut,
     vmo_options: options::vmo,

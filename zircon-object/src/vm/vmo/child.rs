@@ -27,11 +27,13 @@ impl Vmo {
     /// # Errors
     /// - `InvalidArgs`: an offset inside a page; a slice that is resizable or leaves this VMO; a snapshot of contiguous memory.
     /// - `OutOfRange`: the size is beyond the limit.
-    /// - `NotSupported`: a slice of a resizable VMO; a snapshot of physical memory or of a slice.
+    /// - `NotSupported`: a slice of a resizable VMO; a snapshot of physical memory, of a slice, or of a pager's memory.
     /// - `BadState`: pages are pinned, or memory is not cached.
     /// - `NoMemory`: the kernel heap is exhausted.
     pub fn create_child(self: &Arc<Self>, kind: ChildKind, resizable: Resizable, offset: u64, size: u64) -> ZxResult<Arc<Self>> {
         let child = match kind {
+            ChildKind::Snapshot if self.is_pager_backed() => return Err(ZxError::NotSupported),
+            ChildKind::SnapshotAtLeastOnWrite if self.is_pager_backed() => self.copy_later(resizable, offset, size)?,
             ChildKind::Snapshot | ChildKind::SnapshotAtLeastOnWrite => self.snapshot(resizable, offset, size)?,
             ChildKind::Slice => self.slice(resizable, offset, size)?,
         };
@@ -64,6 +66,22 @@ impl Vmo {
         let Kind::Memory(memory) = &self.kind else { return Err(ZxError::NotSupported) };
         let base = new_base();
         let child = memory.lock().snapshot(offset / PAGE_BYTES, pages, base.koid().0)?;
+        Self::assemble(base, Origin::Snapshot, self.base.koid(), resizable, Kind::Memory(Mutex::new(child)))
+    }
+
+    /// A child of memory with a pager: it takes a copy of a page when it first needs it.
+    fn copy_later(self: &Arc<Self>, resizable: Resizable, offset: u64, size: u64) -> ZxResult<Arc<Self>> {
+        if !offset.is_multiple_of(PAGE_BYTES) {
+            return Err(ZxError::InvalidArgs);
+        }
+        let pages = pages_for(size)?;
+        let Kind::Memory(memory) = &self.kind else { return Err(ZxError::NotSupported) };
+        let base = new_base();
+        let child = {
+            let memory = memory.lock();
+            memory.views.write_protect(memory.cache);
+            memory.child_behind(self, offset / PAGE_BYTES, pages, base.koid().0)?
+        };
         Self::assemble(base, Origin::Snapshot, self.base.koid(), resizable, Kind::Memory(Mutex::new(child)))
     }
 

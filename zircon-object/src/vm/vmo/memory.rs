@@ -1,8 +1,11 @@
 //! What a VMO consists of under its lock, and how a page of it is found or made.
 
+use super::Vmo;
 use crate::vm::page_tree::{Change, PageTree, Sharing};
+use crate::vm::pager::PageSource;
 use crate::vm::registry::{MapToken, Registry};
 use crate::vm::PAGE_BYTES;
+use alloc::sync::Arc;
 use core::ops::Range;
 use kernel_hal::frame::Frame;
 use kernel_hal::paging::CachePolicy;
@@ -33,6 +36,17 @@ pub(in crate::vm) struct Memory {
     /// Pins held in the whole VMO.
     pub(super) pins: u64,
     pub(super) vdso: Option<Range<u64>>,
+    pub(super) missing: Missing,
+}
+
+/// What a page is that is not there.
+pub(super) enum Missing {
+    /// Zeros.
+    Zero,
+    /// A pager has it.
+    Pager(Arc<PageSource>),
+    /// What the VMO that this one was made from has there, for the first `pages` pages; zeros beyond. That VMO has a pager.
+    Behind { of: Arc<Vmo>, first: u64, pages: u64 },
 }
 
 /// What a page is wanted for.
@@ -54,7 +68,7 @@ pub(in crate::vm) struct Resolved {
 
 impl Memory {
     pub(super) fn new(pages: u64, backing: Backing, cache: CachePolicy) -> Self {
-        Self { pages, bias: 0, cache, backing, views: Registry::new(), zero_mapped: false, pins: 0, vdso: None }
+        Self { pages, bias: 0, cache, backing, views: Registry::new(), zero_mapped: false, pins: 0, vdso: None, missing: Missing::Zero }
     }
 
     pub(in crate::vm) fn pages(&self) -> u64 {
@@ -100,6 +114,7 @@ impl Memory {
     /// # Errors
     /// - `OutOfRange`: beyond the end.
     /// - `NoMemory`: no frame, or no heap for the tree.
+    /// - As [`Memory::fill`].
     pub(in crate::vm) fn resolve(&mut self, index: u64, access: CommitAccess, by: Option<MapToken>) -> ZxResult<Resolved> {
         if index >= self.pages {
             return Err(ZxError::OutOfRange);
@@ -107,6 +122,7 @@ impl Memory {
         if let Some(first) = self.physical() {
             return Ok(Resolved { addr: first.add(index * PAGE_BYTES), writable: true });
         }
+        self.fill(index)?;
         if access == CommitAccess::Read && self.cache == CachePolicy::Cached {
             return match self.tree()?.find(index + self.bias) {
                 Some(found) => Ok(Resolved { addr: found.addr, writable: found.sharing == Sharing::Private }),
@@ -134,6 +150,7 @@ impl Memory {
 
     /// Makes the page private and takes what was mapped in its place out of all page tables but that of `by`.
     pub(super) fn make_private(&mut self, index: u64, by: Option<MapToken>) -> ZxResult<PhysAddr> {
+        self.fill(index)?;
         let at = index + self.bias;
         let (addr, change) = self.tree_mut()?.make_private(at)?;
         let stale = match change {

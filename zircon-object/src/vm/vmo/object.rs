@@ -137,7 +137,7 @@ impl Vmo {
         Self::with_backing(base, pages, Resizable::No, Backing::Paged(tree), CachePolicy::Cached)
     }
 
-    fn with_backing(base: ObjectBase, pages: u64, resizable: Resizable, backing: Backing, cache: CachePolicy) -> ZxResult<Arc<Self>> {
+    pub(super) fn with_backing(base: ObjectBase, pages: u64, resizable: Resizable, backing: Backing, cache: CachePolicy) -> ZxResult<Arc<Self>> {
         let memory = Memory::new(pages, backing, cache);
         Self::assemble(base, Origin::Root, Koid::NONE, resizable, Kind::Memory(Mutex::new(memory)))
     }

@@ -1,7 +1,8 @@
 //! Operations on ranges: commit, decommit, zero, pins; and resize and cache policy.
 
-use super::memory::{Backing, Memory};
+use super::memory::{Backing, Memory, Missing};
 use super::object::{pages_for, Kind, Resizable, Vmo};
+use crate::object::Wakes;
 use crate::vm::page_tree::Stamps;
 use crate::vm::{PAGE, PAGE_BYTES};
 use core::ops::Range;
@@ -36,10 +37,12 @@ impl Vmo {
     /// - `BadState`: a page is pinned.
     /// - `NoMemory`: a node of the tree could not be copied.
     pub fn decommit(&self, offset: u64, len: u64) -> ZxResult {
-        if self.pages_owner().has_sharers() {
+        let has_sharers = self.pages_owner().has_sharers();
+        let (mut memory, first) = self.memory();
+        // Pages of a pager's VMO are never shared, only copied.
+        if has_sharers && matches!(memory.missing, Missing::Zero) {
             return Err(ZxError::NotSupported);
         }
-        let (mut memory, first) = self.memory();
         if !matches!(memory.backing, Backing::Paged(_)) {
             return Err(ZxError::NotSupported);
         }
@@ -76,6 +79,13 @@ impl Vmo {
             memory.zero_part(first + whole.end, 0..in_page(end))?;
         }
         let whole = first + whole.start..first + whole.end;
+        if !matches!(memory.missing, Missing::Zero) {
+            // A page that is not there would not be zero.
+            for index in whole {
+                memory.make_zero(index)?;
+            }
+            return Ok(());
+        }
         if matches!(memory.backing, Backing::Contiguous(_)) || memory.any_pinned(&whole)? {
             for index in whole {
                 memory.zero_part(index, 0..PAGE)?;
@@ -110,10 +120,13 @@ impl Vmo {
         let pages = pages_for(size)?;
         let mut memory = memory.lock();
         let old = memory.pages();
+        let mut wakes = Wakes::none();
         if pages < old {
-            memory.drop_pages(pages..old)?;
+            memory.cut_off(pages..old, &mut wakes)?;
         }
         memory.set_pages(pages);
+        drop(memory);
+        wakes.wake();
         Ok(())
     }
 
@@ -216,7 +229,7 @@ impl Vmo {
 
 impl Memory {
     /// Lets pages go, from everywhere they are mapped too.
-    fn drop_pages(&mut self, range: Range<u64>) -> ZxResult {
+    pub(super) fn drop_pages(&mut self, range: Range<u64>) -> ZxResult {
         if range.is_empty() {
             return Ok(());
         }
@@ -234,7 +247,7 @@ impl Memory {
 
     /// Zeroes part of a page if it is there.
     fn zero_part(&mut self, index: u64, part: Range<usize>) -> ZxResult {
-        if !part.is_empty() && self.present(index).is_some() {
+        if !part.is_empty() && (self.present(index).is_some() || !matches!(self.missing, Missing::Zero)) {
             self.make_private(index, None)?;
             self.with_frame(index, |frame| frame.zero(part.start, part.len()));
         }

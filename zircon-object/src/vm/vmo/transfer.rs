@@ -31,10 +31,12 @@ impl Vmo {
     /// - `OutOfRange`: not wholly inside; nothing is copied.
     /// - `BadState`: memory is not cached.
     /// - `NotSupported`: physical memory.
+    /// - `ShouldWait`: a pager has to be asked, see [`Vmo::ask_for`].
     pub fn read(&self, offset: u64, into: &mut [u8]) -> ZxResult {
         let len = into.len();
-        let (memory, first) = self.checked(offset, len)?;
+        let (mut memory, first) = self.checked(offset, len)?;
         for (index, at, done, count) in pieces(offset, len) {
+            memory.fill(first + index)?;
             let to = &mut into[done..done + count];
             if memory.with_frame(first + index, |frame| frame.read(at, to)).is_none() {
                 into[done..done + count].fill(0);
@@ -64,9 +66,10 @@ impl Vmo {
     /// # Errors
     /// As [`Vmo::read`]; a fault is no error here but part of the result.
     pub fn read_to_user(&self, offset: u64, to: VirtAddr, len: usize) -> ZxResult<Progress> {
-        let (memory, first) = self.checked(offset, len)?;
+        let (mut memory, first) = self.checked(offset, len)?;
         copy(offset, to, len, |index, at, to, count| {
             let index = first + index;
+            memory.fill(index)?;
             match memory.with_frame(index, |frame| user::write_from_frame(to, frame, at, count)) {
                 Some(copied) => Ok(copied),
                 None => Ok(user::write_bytes(to, &ZEROS[..count])),

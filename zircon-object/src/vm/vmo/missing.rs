@@ -1,0 +1,250 @@
+//! Pages that are not there but are not zero either: a pager has them, or the VMO that this one was made from.
+
+use super::memory::{Backing, Memory, Missing};
+use super::object::{new_base, pages_for, Kind, Resizable, Vmo};
+use crate::alloc_try::TryPush;
+use crate::object::Wakes;
+use crate::vm::page_tree::{PageTree, Stamps};
+use crate::vm::pager::source::Farewell;
+use crate::vm::pager::{PageRequest, PageSource};
+use crate::vm::PAGE_BYTES;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::ops::Range;
+use kernel_hal::frame::{phys_copy_page, Frame};
+use kernel_hal::paging::CachePolicy;
+use zx_abi::{ZxError, ZxResult};
+
+impl Vmo {
+    /// A VMO whose pages `source` has.
+    pub(in crate::vm) fn with_source(size: u64, resizable: Resizable, source: Arc<PageSource>) -> ZxResult<Arc<Self>> {
+        let base = new_base();
+        let tree = PageTree::new(base.koid().0);
+        let vmo = Self::with_backing(base, pages_for(size)?, resizable, Backing::Paged(tree), CachePolicy::Cached)?;
+        vmo.memory().0.missing = Missing::Pager(source);
+        Ok(vmo)
+    }
+
+    /// Where its own missing pages come from.
+    pub(in crate::vm) fn source(&self) -> Option<Arc<PageSource>> {
+        let Kind::Memory(memory) = &self.kind else { return None };
+        match &memory.lock().missing {
+            Missing::Pager(source) => Some(source.clone()),
+            Missing::Zero | Missing::Behind { .. } => None,
+        }
+    }
+
+    /// Whether a pager has pages of it, or of what it was made from.
+    pub fn is_pager_backed(&self) -> bool {
+        !matches!(self.memory().0.missing, Missing::Zero)
+    }
+
+    /// Asks the pager for the first pages of the range that are not there: as many as adjoin each other, but `most` pages.
+    /// `None` when all are there now.
+    ///
+    /// # Errors
+    /// - What accesses get when a page will never come.
+    /// - `NoMemory`: the kernel heap is exhausted.
+    pub fn ask_for(&self, offset: u64, len: u64, most: u64) -> ZxResult<Option<PageRequest>> {
+        let mut wakes = Wakes::none();
+        let (memory, first) = self.memory();
+        let end = offset.saturating_add(len).min(self.limit(&memory)).div_ceil(PAGE_BYTES);
+        let asked = memory.ask(first + offset / PAGE_BYTES..first + end, most, &mut wakes);
+        drop(memory);
+        wakes.wake();
+        asked
+    }
+
+    /// Takes pages out, for a pager to supply.
+    ///
+    /// # Errors
+    /// - `NotSupported`: physical memory.
+    /// - `OutOfRange`: not wholly inside.
+    /// - `BadState`: a page is missing or pinned; others see the pages too; not cached memory, or a pager's.
+    /// - `NoMemory`: the kernel heap is exhausted.
+    pub(in crate::vm) fn take_pages(&self, offset: u64, len: u64) -> ZxResult<Vec<Frame>> {
+        let related = self.is_child() || self.children() != 0;
+        let (mut memory, first) = self.memory();
+        memory.tree()?;
+        let end = Memory::check(offset, len, self.limit(&memory))?;
+        let plain = matches!(memory.backing, Backing::Paged(_)) && matches!(memory.missing, Missing::Zero);
+        if related || !plain || memory.cache != CachePolicy::Cached || memory.pins != 0 || !memory.views.is_empty() {
+            return Err(ZxError::BadState);
+        }
+        let pages = first + offset / PAGE_BYTES..first + end / PAGE_BYTES;
+        if pages.clone().any(|page| memory.present(page).is_none()) {
+            return Err(ZxError::BadState);
+        }
+        let mut frames = Vec::new();
+        let count = usize::try_from(pages.end - pages.start).map_err(|_| ZxError::NoMemory)?;
+        frames.try_reserve_exact(count).map_err(|_| ZxError::NoMemory)?;
+        let bias = memory.bias;
+        for page in pages {
+            // Nobody else has the pages: a node that must be copied is left over from a child that is gone.
+            memory.make_private(page, None)?;
+            frames.try_push(memory.tree_mut()?.take(page + bias)?.ok_or(ZxError::BadState)?)?;
+        }
+        Ok(frames)
+    }
+
+    /// Puts pages where none are and tells those who waited for them.
+    ///
+    /// # Errors
+    /// - `OutOfRange`: not wholly inside.
+    /// - `NoMemory`: the kernel heap is exhausted; the pages before are there.
+    pub(in crate::vm) fn put_pages(&self, offset: u64, frames: Vec<Frame>, source: &PageSource, wakes: &mut Wakes) -> ZxResult {
+        let (mut memory, first) = self.memory();
+        Memory::check(offset, frames.len() as u64 * PAGE_BYTES, self.limit(&memory))?;
+        for (page, frame) in (first + offset / PAGE_BYTES..).zip(frames) {
+            if memory.present(page).is_none() {
+                memory.put(page, frame)?;
+                source.settled(page..page + 1, wakes);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Memory {
+    /// Sees to it that a page is there unless it is zero.
+    ///
+    /// # Errors
+    /// - `ShouldWait`: a pager has to be asked.
+    /// - What accesses get when a page will never come.
+    /// - `NoMemory`: no frame for a copy.
+    #[inline(always)]
+    pub(in crate::vm) fn fill(&mut self, index: u64) -> ZxResult {
+        match &self.missing {
+            Missing::Zero => Ok(()),
+            Missing::Pager(_) | Missing::Behind { .. } => self.fetch(index),
+        }
+    }
+
+    #[cold]
+    fn fetch(&mut self, index: u64) -> ZxResult {
+        if self.present(index).is_some() {
+            return Ok(());
+        }
+        let (of, page) = match &self.missing {
+            Missing::Pager(source) => return Err(source.verdict()),
+            Missing::Behind { of, first, pages } if index < *pages => (of.clone(), first + index),
+            Missing::Behind { .. } | Missing::Zero => return Ok(()),
+        };
+        let copy = {
+            // The child is locked and now its parent: always in this order.
+            let (mut parent, first) = of.memory();
+            match parent.fill(first + page) {
+                Err(ZxError::ShouldWait) => return Err(ZxError::ShouldWait),
+                // What will never come is zero in a child.
+                Err(_) => return Ok(()),
+                Ok(()) => {}
+            }
+            match parent.present(first + page) {
+                Some(found) => {
+                    let frame = Frame::garbage().ok_or(ZxError::NoMemory)?;
+                    phys_copy_page(frame.addr(), found.addr);
+                    frame
+                }
+                None => return Ok(()),
+            }
+        };
+        self.put(index, copy)
+    }
+
+    /// Puts a frame where no page is, and takes out of page tables what stood for the page.
+    fn put(&mut self, index: u64, frame: Frame) -> ZxResult {
+        let at = index + self.bias;
+        self.tree_mut()?.insert(at, frame)?;
+        if !self.views.is_empty() {
+            self.views.unmap(index..index + 1, None);
+        }
+        Ok(())
+    }
+
+    /// Makes the page zero, whatever others have in its place.
+    pub(super) fn make_zero(&mut self, index: u64) -> ZxResult {
+        if self.present(index).is_none() {
+            let frame = Frame::zeroed().ok_or(ZxError::NoMemory)?;
+            return self.put(index, frame);
+        }
+        self.make_private(index, None)?;
+        self.with_frame(index, |frame| frame.zero(0, crate::vm::PAGE));
+        Ok(())
+    }
+
+    /// Asks for the first pages of the range that are not there.
+    fn ask(&self, pages: Range<u64>, most: u64, wakes: &mut Wakes) -> ZxResult<Option<PageRequest>> {
+        match &self.missing {
+            Missing::Zero => Ok(None),
+            Missing::Pager(source) => {
+                let pages = pages.start..pages.end.min(self.pages());
+                let Some(run) = run_of(pages, most, |page| self.present(page).is_none()) else { return Ok(None) };
+                source.ask(run, wakes).map(Some)
+            }
+            Missing::Behind { of, first: behind, pages: limit } => {
+                let (parent, first) = of.memory();
+                let offset = first + behind;
+                let pages = pages.start..pages.end.min(*limit).min(parent.pages().saturating_sub(offset));
+                let absent = |page| self.present(page).is_none() && parent.present(offset + page).is_none();
+                let Some(run) = run_of(pages, most, absent) else { return Ok(None) };
+                parent.ask(offset + run.start..offset + run.end, most, wakes)
+            }
+        }
+    }
+
+    /// Lets the pages beyond a new end go, and ends requests for them.
+    pub(super) fn cut_off(&mut self, pages: Range<u64>, wakes: &mut Wakes) -> ZxResult {
+        if let Missing::Pager(source) = &self.missing {
+            source.forget(|page| pages.contains(&page) && self.present(page).is_none(), wakes);
+        }
+        if let Missing::Behind { pages: limit, .. } = &mut self.missing {
+            *limit = pages.start.min(*limit);
+        }
+        self.drop_pages(pages)
+    }
+
+    /// The memory of a child that copies what it needs: nothing yet.
+    pub(super) fn child_behind(&self, of: &Arc<Vmo>, first: u64, pages: u64, owner: u64) -> ZxResult<Self> {
+        if self.pins != 0 || self.cache != CachePolicy::Cached {
+            return Err(ZxError::BadState);
+        }
+        let mut child = match (&self.missing, &self.backing) {
+            // Its pages are its own: they are shared node by node, as those of any VMO.
+            (Missing::Behind { .. }, Backing::Paged(tree)) => {
+                let mut shared = tree.snapshot(owner);
+                let end = first.saturating_add(pages).min(self.pages()) + self.bias;
+                shared.remove(end..u64::MAX, Stamps::Leave)?;
+                let mut child = Self::new(pages, Backing::Paged(shared), CachePolicy::Cached);
+                child.bias = first + self.bias;
+                child
+            }
+            _ => Self::new(pages, Backing::Paged(PageTree::new(owner)), CachePolicy::Cached),
+        };
+        child.missing = match &self.missing {
+            Missing::Behind { of, first: behind, pages: limit } => {
+                let left = limit.saturating_sub(first).min(pages);
+                Missing::Behind { of: of.clone(), first: behind + first, pages: left }
+            }
+            _ => Missing::Behind { of: of.clone(), first, pages: self.pages().saturating_sub(first).min(pages) },
+        };
+        Ok(child)
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        if let Missing::Pager(source) = &self.missing {
+            let mut wakes = Wakes::none();
+            source.detach(Farewell::Packet, &mut wakes);
+            wakes.wake();
+        }
+    }
+}
+
+/// The first adjoining pages for which `wanted` says so, at most `most`.
+fn run_of(pages: Range<u64>, most: u64, wanted: impl Fn(u64) -> bool) -> Option<Range<u64>> {
+    let start = pages.clone().find(|page| wanted(*page))?;
+    let limit = pages.end.min(start.saturating_add(most));
+    let end = (start..limit).find(|page| !wanted(*page)).unwrap_or(limit);
+    Some(start..end)
+}

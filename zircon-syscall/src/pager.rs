@@ -1,0 +1,76 @@
+//! Pagers.
+
+use crate::Caller;
+use kernel_hal::user::UserOut;
+use zircon_object::object::Handle;
+use zircon_object::signal::Port;
+use zircon_object::task::PolicyCondition;
+use zircon_object::vm::{Pager, Vmo, PAGE_SIZE};
+use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
+
+/// `pager_create`
+pub(crate) fn sys_pager_create(caller: &Caller<'_>, options: u32, out: UserOut<HandleValue>) -> ZxResult {
+    if options != 0 {
+        return Err(ZxError::InvalidArgs);
+    }
+    caller.give(Handle::with_rights(Pager::create()?, caller.level().pager_rights)?, out)
+}
+
+/// Makes a VMO whose pages the pager supplies.
+///
+/// # Errors
+/// - `AccessDenied`: job policy.
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the pager's handle is bad, or the port's is or lacks WRITE.
+/// - `InvalidArgs`: options.
+/// - `OutOfRange`: the size is beyond the limit.
+pub(crate) fn sys_pager_create_vmo(
+    caller: &Caller<'_>,
+    pager: HandleValue,
+    options: u32,
+    port: HandleValue,
+    key: u64,
+    size: u64,
+    out: UserOut<HandleValue>,
+) -> ZxResult {
+    caller.policy(PolicyCondition::NewVmo)?;
+    let pager = caller.get::<Pager>(pager, Rights::empty())?;
+    let port = caller.get::<Port>(port, Rights::WRITE)?;
+    let resizable = (caller.level().vmo_options)(options)?;
+    let vmo = pager.create_vmo(port, key, size, resizable, caller.level().pager_gone)?;
+    caller.give(Handle::new(vmo)?, out)
+}
+
+/// `pager_detach_vmo`
+pub(crate) fn sys_pager_detach_vmo(caller: &Caller<'_>, pager: HandleValue, vmo: HandleValue) -> ZxResult {
+    let pager = caller.get::<Pager>(pager, Rights::empty())?;
+    let vmo = caller.get::<Vmo>(vmo, Rights::empty())?;
+    pager.detach(&vmo)
+}
+
+/// Moves pages from one VMO into one of the pager's.
+///
+/// # Errors
+/// - `InvalidArgs`: not whole pages.
+/// - `BadHandle`, `WrongType`: the pager's handle or the VMO's is bad.
+/// - `InvalidArgs`: the VMO is not one of this pager.
+/// - `BadHandle`, `WrongType`, `AccessDenied`: `aux_vmo` is bad or lacks READ or WRITE.
+/// - Otherwise what [`Pager::supply`] says.
+pub(crate) fn sys_pager_supply_pages(
+    caller: &Caller<'_>,
+    pager: HandleValue,
+    pager_vmo: HandleValue,
+    offset: u64,
+    length: u64,
+    aux_vmo: HandleValue,
+    aux_offset: u64,
+) -> ZxResult {
+    let page = PAGE_SIZE as u64;
+    if [offset, length, aux_offset].iter().any(|bytes| !bytes.is_multiple_of(page)) {
+        return Err(ZxError::InvalidArgs);
+    }
+    let pager = caller.get::<Pager>(pager, Rights::empty())?;
+    let vmo = caller.get::<Vmo>(pager_vmo, Rights::empty())?;
+    pager.check(&vmo)?;
+    let aux = caller.get::<Vmo>(aux_vmo, Rights::READ | Rights::WRITE)?;
+    pager.supply(&vmo, offset, length, &aux, aux_offset)
+}
