@@ -54,6 +54,7 @@ fn image_lines() -> usize {
 #[inline(never)]
 pub(crate) fn take_over(context: &mut UserContext) {
     let cpu = current();
+    clear_selectors();
     save_owner(cpu);
     let lines = context.vector.lines_mut();
     assert!(
@@ -160,6 +161,26 @@ fn write_bases([fs, gs]: [u64; 2]) {
     unsafe { write_msr(msr::FS_BASE, fs) };
     // SAFETY: as above; the register holds the user's base while the kernel runs.
     unsafe { write_msr(msr::KERNEL_GS_BASE, gs) };
+}
+
+/// Zeroes DS, ES, FS and GS, which user code may have loaded with other null selectors, so that no thread sees another's.
+/// Called when a thread loses the CPU. Loading a selector zeroes its base on some CPUs, so the bases are kept.
+pub(super) fn clear_selectors() {
+    let (ds, es, fs, gs): (u32, u32, u32, u32);
+    // SAFETY: reading selectors changes nothing.
+    unsafe {
+        asm!("mov {:e}, ds", "mov {:e}, es", "mov {:e}, fs", "mov {:e}, gs", out(reg) ds, out(reg) es, out(reg) fs, out(reg) gs, options(nomem, nostack, preserves_flags));
+    }
+    if ds | es | fs | gs == 0 {
+        return;
+    }
+    let bases = read_bases();
+    // SAFETY: a null selector may be loaded in 64-bit mode, where DS, ES and FS are not used by the kernel. GS is the
+    // user's between the two swaps, where only vectors that do not trust GS can strike.
+    unsafe {
+        asm!("mov ds, {zero:e}", "mov es, {zero:e}", "mov fs, {zero:e}", "swapgs", "mov gs, {zero:e}", "swapgs", zero = in(reg) 0, options(nostack, preserves_flags));
+    }
+    write_bases(bases);
 }
 
 /// An address that the CPU takes as a base; the layers above refuse others before they come here.

@@ -1,5 +1,6 @@
 //! Waiting for interrupts.
 
+use super::fpu::clear_selectors;
 use super::percpu::{count, current};
 use crate::time::tsc;
 use core::arch::asm;
@@ -8,6 +9,7 @@ use kernel_hal::hal_impl;
 
 hal_impl! {
     kernel_hal::cpu => fn hal_cpu_idle() {
+        clear_selectors();
         let before = tsc::now();
         // SAFETY: `sti` takes effect after the next instruction, so no interrupt slips in before the halt; the handlers
         // keep to the trap protocol, and the caller holds no lock.
