@@ -59,7 +59,7 @@ pub(crate) struct Differences {
 /// Which pages can be decommitted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Decommit {
-    /// Those of pagers' VMOs and of children too, as far as the object can.
+    /// Those of pagers' VMOs and of children too, as far as the object can; ranges are widened to pages.
     AnyPages,
     /// Only those of VMOs that have neither a pager nor a parent.
     OwnPagesOnly,

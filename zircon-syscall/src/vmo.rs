@@ -127,10 +127,7 @@ pub(crate) async fn sys_vmo_op_range(
         }
         VmoOp::Decommit => {
             require(Rights::WRITE)?;
-            if caller.level().decommit == Decommit::OwnPagesOnly && (vmo.is_pager_backed() || vmo.is_child()) {
-                return Err(ZxError::NotSupported);
-            }
-            vmo.decommit(offset, size)
+            decommit(caller, &vmo, offset, size)
         }
         VmoOp::Zero => {
             require(Rights::WRITE)?;
@@ -144,6 +141,19 @@ pub(crate) async fn sys_vmo_op_range(
         VmoOp::CacheInvalidate => {
             require(Rights::WRITE)?;
             vmo.cache_op(offset, size)
+        }
+    }
+}
+
+fn decommit(caller: &Caller<'_>, vmo: &Vmo, offset: u64, size: u64) -> ZxResult {
+    match caller.level().decommit {
+        Decommit::OwnPagesOnly if vmo.is_pager_backed() || vmo.is_child() => Err(ZxError::NotSupported),
+        Decommit::OwnPagesOnly => vmo.decommit(offset, size),
+        Decommit::AnyPages => {
+            let page = PAGE_SIZE as u64;
+            let end = offset.checked_add(size).and_then(|end| end.checked_next_multiple_of(page)).ok_or(ZxError::OutOfRange)?;
+            let start = offset / page * page;
+            vmo.decommit(start, end - start)
         }
     }
 }

@@ -109,6 +109,13 @@ impl PageTree {
         self.root.is_none()
     }
 
+    /// Whether there is a page anywhere.
+    pub(super) fn has_pages(&self) -> bool {
+        let mut found = false;
+        self.walk(0..u64::MAX, &mut |_, slot, _, _| found |= slot.frame().is_some());
+        found
+    }
+
     /// Runs `use_page` on the leaf slot of a page that is there.
     fn with_slot<R>(&self, index: u64, use_page: impl FnOnce(&Slot, Sharing) -> R) -> Option<R> {
         if !self.covers(index) {

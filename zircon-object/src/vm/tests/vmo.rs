@@ -160,7 +160,12 @@ fn contiguous_memory_is_there_from_the_start() {
     let vmo = Vmo::new_contiguous(4 * PAGE_BYTES, 12).unwrap();
     assert_eq!(vmo.committed_bytes(), 4 * PAGE_BYTES);
     assert_eq!(vmo.decommit(0, PAGE_BYTES), Err(ZxError::NotSupported));
-    assert_eq!(vmo.create_child(ChildKind::Snapshot, Resizable::No, 0, 0).unwrap_err(), ZxError::InvalidArgs);
+    vmo.write(PAGE_BYTES, &[7]).unwrap();
+    let child = vmo.create_child(ChildKind::Snapshot, Resizable::No, PAGE_BYTES, PAGE_BYTES).unwrap();
+    vmo.write(PAGE_BYTES, &[8]).unwrap();
+    let mut byte = [0];
+    child.read(0, &mut byte).unwrap();
+    assert_eq!(byte, [7]);
 }
 
 #[test]

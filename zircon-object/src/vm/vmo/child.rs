@@ -6,6 +6,8 @@ use super::object::{new_base, pages_for, Kind, Origin, Resizable, Vmo};
 use crate::vm::page_tree::{PageTree, Stamps};
 use crate::vm::PAGE_BYTES;
 use alloc::sync::Arc;
+use core::ops::Range;
+use kernel_hal::frame::Frame;
 use kernel_hal::paging::CachePolicy;
 use kernel_hal::sync::Mutex;
 use zx_abi::{ZxError, ZxResult};
@@ -25,7 +27,7 @@ impl Vmo {
     /// Makes a child that sees `size` bytes from `offset`. What lies beyond this VMO's end is zero in a snapshot.
     ///
     /// # Errors
-    /// - `InvalidArgs`: an offset inside a page; a slice that is resizable or leaves this VMO; a snapshot of contiguous memory.
+    /// - `InvalidArgs`: an offset inside a page; a slice that is resizable or leaves this VMO.
     /// - `OutOfRange`: the size is beyond the limit.
     /// - `NotSupported`: a slice of a resizable VMO; a snapshot of physical memory, of a slice, or of a pager's memory.
     /// - `BadState`: pages are pinned, or memory is not cached.
@@ -54,11 +56,6 @@ impl Vmo {
     }
 
     fn snapshot(self: &Arc<Self>, resizable: Resizable, offset: u64, size: u64) -> ZxResult<Arc<Self>> {
-        if let Kind::Memory(memory) = &self.kind {
-            if matches!(memory.lock().backing, Backing::Contiguous(_)) {
-                return Err(ZxError::InvalidArgs);
-            }
-        }
         if !offset.is_multiple_of(PAGE_BYTES) {
             return Err(ZxError::InvalidArgs);
         }
@@ -116,10 +113,13 @@ impl Memory {
     /// which the child cannot see go away with this one.
     fn snapshot(&mut self, first: u64, pages: u64, owner: u64) -> ZxResult<Self> {
         let (end, bias, cache, own_pages) = (first.saturating_add(pages).min(self.pages()), self.bias, self.cache, self.pages());
-        let Backing::Paged(tree) = &self.backing else { return Err(ZxError::NotSupported) };
+        if self.physical().is_some() {
+            return Err(ZxError::NotSupported);
+        }
         if self.pins != 0 || cache != CachePolicy::Cached {
             return Err(ZxError::BadState);
         }
+        let Backing::Paged(tree) = &self.backing else { return self.copy(first..end, pages, owner) };
         if first >= end || tree.is_empty() {
             return Ok(Self::new(pages, Backing::Paged(PageTree::new(owner)), CachePolicy::Cached));
         }
@@ -134,5 +134,15 @@ impl Memory {
         let mut child = Self::new(pages, Backing::Paged(shared), CachePolicy::Cached);
         child.bias = first + bias;
         Ok(child)
+    }
+
+    /// The memory of a snapshot of contiguous memory, whose pages must stay where they are: a copy.
+    fn copy(&self, range: Range<u64>, pages: u64, owner: u64) -> ZxResult<Self> {
+        let mut tree = PageTree::new(owner);
+        for (to, from) in range.enumerate() {
+            let frame = self.with_frame(from, Frame::duplicate).flatten().ok_or(ZxError::NoMemory)?;
+            tree.insert(to as u64, frame)?;
+        }
+        Ok(Self::new(pages, Backing::Paged(tree), CachePolicy::Cached))
     }
 }

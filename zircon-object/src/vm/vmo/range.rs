@@ -147,7 +147,7 @@ impl Vmo {
             && match &memory.backing {
                 Backing::Physical(_) => true,
                 Backing::Contiguous(_) => !related && memory.pins == 0,
-                Backing::Paged(tree) => !related && tree.is_empty(),
+                Backing::Paged(tree) => !related && !tree.has_pages(),
             };
         if !free && (memory.cache != cache || memory.physical().is_none()) {
             return Err(ZxError::BadState);
