@@ -11,6 +11,7 @@ use zircon_object::task::profile::Scheduling;
 use zircon_object::vm::{ChildKind, Resizable};
 use zx_abi::info::{BtiInfo, ThreadInfo, ThreadStatsInfo};
 use zx_abi::limits::WAIT_MANY_MAX;
+use zx_abi::wait::WaitAsyncOptions;
 use zx_abi::{ObjectType, Rights, ZxError, ZxResult};
 
 /// A Zircon whose ABI this kernel has.
@@ -26,6 +27,8 @@ pub enum Level {
 pub(crate) struct Differences {
     /// Most items of `object_wait_many`.
     pub(crate) wait_many_max: usize,
+    /// What `object_wait_async` may be told.
+    pub(crate) wait_async_options: WaitAsyncOptions,
     /// Bytes of the record of `ZX_INFO_THREAD`.
     pub(crate) thread_info_size: usize,
     /// Bytes of the record of `ZX_INFO_THREAD_STATS`.
@@ -121,6 +124,7 @@ pub(crate) struct ChildRequest {
 
 static HOME: Differences = Differences {
     wait_many_max: WAIT_MANY_MAX,
+    wait_async_options: WaitAsyncOptions::all(),
     thread_info_size: size_of::<ThreadInfo>(),
     thread_stats_size: size_of::<ThreadStatsInfo>(),
     bti_info_size: size_of::<BtiInfo>(),

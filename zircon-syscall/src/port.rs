@@ -76,7 +76,14 @@ pub(crate) fn sys_object_wait_async(
     signals: Signals,
     options: u32,
 ) -> ZxResult {
-    let options = WaitAsyncOptions::from_bits(options).ok_or(ZxError::InvalidArgs)?;
+    let options = WaitAsyncOptions::from_bits(options)
+        .filter(|&options| caller.level().wait_async_options.contains(options))
+        .ok_or(ZxError::InvalidArgs)?;
+    let edge = if options.contains(WaitAsyncOptions::EDGE) {
+        Edge::Rising
+    } else {
+        Edge::Level
+    };
     let stamp = if options.contains(WaitAsyncOptions::TIMESTAMP) {
         Stamp::Time
     } else {
@@ -84,10 +91,7 @@ pub(crate) fn sys_object_wait_async(
     };
     let port = caller.get::<Port>(port, Rights::WRITE)?;
     let (object, through) = caller.get_any(handle, Rights::WAIT)?;
-    let style = Style {
-        edge: Edge::Level,
-        stamp,
-    };
+    let style = Style { edge, stamp };
     port.wait_async(
         &object,
         AsyncWait {

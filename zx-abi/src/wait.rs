@@ -8,6 +8,8 @@ options! {
     WaitAsyncOptions: u32 {
         /// The packet carries the time at which it was queued.
         TIMESTAMP = 1,
+        /// Only signals that become set count, not those that are set already.
+        EDGE = 2,
     }
 }
 

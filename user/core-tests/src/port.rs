@@ -27,6 +27,7 @@ suite! {
     a_wait_tells_how_many_messages_wait,
     unknown_wait_options_are_refused,
     a_timestamp_is_given_when_asked_for,
+    an_edge_wait_ignores_a_signal_that_stands_already,
     waiting_needs_rights_on_both_objects,
     closing_the_handle_ends_the_wait,
     cancel_ends_a_wait_and_takes_back_its_packet,
@@ -211,7 +212,7 @@ fn a_wait_tells_how_many_messages_wait(_: &World) -> Case {
 
 fn unknown_wait_options_are_refused(_: &World) -> Case {
     let (port, event) = (ok!(Port::create()), ok!(Event::create()));
-    for options in [2, 3, 1 << 31] {
+    for options in [4, 6, 1 << 31] {
         fails!(
             event.wait_async(&port, 1, Signals::SIGNALED, options),
             InvalidArgs
@@ -219,7 +220,7 @@ fn unknown_wait_options_are_refused(_: &World) -> Case {
     }
     // Options come first.
     fails!(
-        call(SyscallId::ObjectWaitAsync, &[0, 0, 0, 0, 2]),
+        call(SyscallId::ObjectWaitAsync, &[0, 0, 0, 0, 4]),
         InvalidArgs
     );
     Ok(())
@@ -236,6 +237,18 @@ fn a_timestamp_is_given_when_asked_for(_: &World) -> Case {
         .map_or(0, |signal| signal.timestamp);
     let stamp = i64::try_from(stamp).unwrap_or(0);
     check!(before <= stamp && stamp <= after);
+    Ok(())
+}
+
+fn an_edge_wait_ignores_a_signal_that_stands_already(_: &World) -> Case {
+    let (port, event) = (ok!(Port::create()), ok!(Event::create()));
+    ok!(event.signal(Signals::empty(), Signals::SIGNALED));
+    ok!(event.wait_async(&port, 1, Signals::SIGNALED, 2));
+    fails!(port.wait(0), TimedOut);
+    ok!(event.signal(Signals::SIGNALED, Signals::empty()));
+    fails!(port.wait(0), TimedOut);
+    ok!(event.signal(Signals::empty(), Signals::SIGNALED));
+    check_eq!(ok!(port.wait(0)).key, 1);
     Ok(())
 }
 

@@ -1,16 +1,19 @@
 //! What Zircon of 2019-07 does otherwise than the home ABI: records, options, limits, and calls that are gone by 2020.
 
 pub(crate) mod calls;
+pub(crate) mod exception;
 mod options;
 mod profile;
 
 use crate::level::{ConsoleRead, Decommit, Differences, Killable, LogCreation, Queues, RootVmarEnd};
 use zx_abi::limits::WAIT_MANY_MAX_2019;
+use zx_abi::wait::WaitAsyncOptions;
 use zx_abi::{Rights, ZxError};
 
 /// Its row of the table.
 pub(crate) static DIFFERENCES: Differences = Differences {
     wait_many_max: WAIT_MANY_MAX_2019,
+    wait_async_options: WaitAsyncOptions::TIMESTAMP,
     thread_info_size: 8,
     thread_stats_size: 8,
     bti_info_size: 16,

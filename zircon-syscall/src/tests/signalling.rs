@@ -2,6 +2,7 @@
 
 use super::{input, now, output, Program, NOWHERE};
 use crate::{clock, debug, event, port, resource, system_event, timer};
+use crate::{Caller, Level};
 use zircon_object::dev::Resource;
 use zx_abi::clock::{clock_args_version, ClockDetailsV1, ClockUpdateArgsV1};
 use zx_abi::{PortPacket, Rights, Signals, Status, ZxError};
@@ -89,6 +90,45 @@ fn wait_async_checks_options_port_and_source_in_that_order() {
         Err(ZxError::AccessDenied)
     );
     assert_eq!(port::sys_port_cancel(&caller, handle, event, 1), Ok(()));
+}
+
+#[test]
+fn an_edge_wait_counts_only_what_becomes_set_and_2019_has_none() {
+    let program = Program::new();
+    let caller = program.caller();
+    let handle = program.one(|out| port::sys_port_create(&caller, 0, out));
+    let (event, room) = (program.event(), program.room(48));
+    let signal = |clear, set| {
+        crate::object::signal::sys_object_signal(&caller, event, clear, set).unwrap();
+    };
+    let (a, none) = (Signals::USER_0, Signals::empty());
+    signal(none, a);
+    port::sys_object_wait_async(&caller, event, handle, 1, a, 2).unwrap();
+    signal(none, Signals::USER_1);
+    assert_eq!(
+        now(port::sys_port_wait(&caller, handle, 0, output(room))),
+        Err(ZxError::TimedOut),
+        "it stood already"
+    );
+    signal(a, none);
+    signal(none, a);
+    now(port::sys_port_wait(&caller, handle, 0, output(room))).unwrap();
+    assert_eq!(program.get::<PortPacket>(room).key, 1);
+
+    port::sys_object_wait_async(&caller, event, handle, 2, a, 0).unwrap();
+    now(port::sys_port_wait(&caller, handle, 0, output(room))).unwrap();
+    assert_eq!(program.get::<PortPacket>(room).key, 2);
+
+    let refused = |caller: &Caller<'_>, options| {
+        port::sys_object_wait_async(caller, event, handle, 3, a, options)
+            == Err(ZxError::InvalidArgs)
+    };
+    assert!(refused(&caller, 4));
+    let older = program.caller().at(Level::Zircon2019);
+    assert_eq!(
+        [1, 2, 3].map(|options| refused(&older, options)),
+        [false, true, true]
+    );
 }
 
 #[test]
