@@ -10,7 +10,7 @@ use super::port_packet::{Armed, Edge, PacketSlab, SlotName, Source, Stamp, Style
 use crate::alloc_try::{try_arc, TryPush};
 use crate::object::observer::Place;
 use crate::object::{HandleKey, KernelObject, Koid, ObjectBase, Observer, TypedObject, Verdict, Wakes};
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::future::Future;
 use core::pin::Pin;
@@ -28,7 +28,14 @@ static USER_PACKETS: AtomicUsize = AtomicUsize::new(0);
 pub struct Port {
     base: ObjectBase,
     interrupts: Interrupts,
+    end_heard_by: Mutex<Vec<Weak<dyn PortEnd>>>,
     inner: Mutex<Inner>,
+}
+
+/// Somebody who wants to know that a port's last handle is gone.
+pub(crate) trait PortEnd: Send + Sync {
+    /// It is gone. Runs with no lock held.
+    fn port_ended(&self);
 }
 
 /// Whether interrupts can be bound.
@@ -91,8 +98,19 @@ impl Port {
         try_arc(Self {
             base: ObjectBase::new(Signals::empty()),
             interrupts,
+            end_heard_by: Mutex::new(Vec::new()),
             inner: Mutex::new(inner),
         })
+    }
+
+    /// Tells `who` when the port's last handle is gone.
+    ///
+    /// # Errors
+    /// - `NoMemory`: the kernel heap is exhausted.
+    pub(crate) fn tell_end_to(&self, who: Weak<dyn PortEnd>) -> ZxResult {
+        let mut list = self.end_heard_by.lock();
+        list.retain(|each| each.strong_count() != 0);
+        list.try_push(who)
     }
 
     /// Whether interrupts can be bound to it.
@@ -435,6 +453,10 @@ impl KernelObject for Port {
             if let Some(object) = object.upgrade() {
                 object.base().signals().unobserve(token);
             }
+        }
+        let heard_by = core::mem::take(&mut *self.end_heard_by.lock());
+        for who in heard_by.iter().filter_map(Weak::upgrade) {
+            who.port_ended();
         }
     }
 }

@@ -9,6 +9,7 @@ use super::Process;
 use crate::alloc_try::try_arc;
 use crate::object::{KernelObject, Koid, Name, ObjectBase, TypedObject};
 use crate::runtime;
+use crate::signal::port::Port;
 use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use core::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
@@ -16,7 +17,7 @@ use core::task::Waker;
 use executor::TimerSlot;
 use kernel_hal::context::UserContext;
 use kernel_hal::sync::Mutex;
-use zx_abi::exception::{ExceptionHandler, ExceptionReport};
+use zx_abi::exception::{ExceptionHandler, ExceptionReport, ExceptionState};
 use zx_abi::{ObjectType, Signals, ZxError, ZxResult};
 
 /// A thread of a process.
@@ -272,6 +273,16 @@ impl Thread {
     /// Who is being asked about an exception of the thread.
     pub fn exception_handler(&self) -> ExceptionHandler {
         self.inner.lock().exception.as_ref().map_or(ExceptionHandler::None, |(_, handler)| *handler)
+    }
+
+    /// Answers for a port that is being asked about an exception of the thread.
+    ///
+    /// # Errors
+    /// - `BadState`: no port is being asked, or it has answered.
+    /// - `AccessDenied`: another port is being asked.
+    pub fn answer_exception(&self, port: &Port, state: ExceptionState) -> ZxResult {
+        let exception = self.inner.lock().exception.as_ref().map(|(exception, _)| exception.clone());
+        exception.ok_or(ZxError::BadState)?.answer_through(port, state)
     }
 
     /// What the CPU said about the exception in which the thread is.

@@ -2,9 +2,8 @@
 
 use crate::{clock, debug, Caller};
 use kernel_hal::user::{UserInOut, UserOut};
-use zircon_object::ipc::Socket;
 use zx_abi::device::ResourceKind;
-use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
+use zx_abi::{HandleValue, ZxResult};
 
 /// `clock_get_new`: what `clock_get` became.
 ///
@@ -12,36 +11,6 @@ use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
 /// As [`clock::sys_clock_get`].
 pub(crate) fn sys_clock_get_new(caller: &Caller<'_>, clock_id: u32, out: UserOut<i64>) -> ZxResult {
     clock::sys_clock_get(caller, clock_id, out)
-}
-
-/// `socket_accept`: no socket of this kernel has an accept plane, since `socket_create` refuses that option.
-///
-/// # Errors
-/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle is bad or lacks READ.
-/// - `NotSupported`: the socket has no accept plane.
-// PARTIAL: sockets with an accept plane cannot be made
-pub(crate) fn sys_socket_accept(
-    caller: &Caller<'_>,
-    handle: HandleValue,
-    _out_socket: UserOut<HandleValue>,
-) -> ZxResult {
-    caller.get::<Socket>(handle, Rights::READ)?;
-    Err(ZxError::NotSupported)
-}
-
-/// `socket_share`: no socket of this kernel has an accept plane. The socket that was to be shared is consumed, as a transfer is.
-///
-/// # Errors
-/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle is bad or lacks WRITE.
-/// - `NotSupported`: the socket has no accept plane.
-// PARTIAL: sockets with an accept plane cannot be made
-pub(crate) fn sys_socket_share(
-    caller: &Caller<'_>,
-    handle: HandleValue,
-    _socket_to_share: HandleValue,
-) -> ZxResult {
-    caller.get::<Socket>(handle, Rights::WRITE)?;
-    Err(ZxError::NotSupported)
 }
 
 /// `debug_read` with one pointer for the buffer's size and for the number of characters read.

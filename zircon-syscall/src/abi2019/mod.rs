@@ -4,9 +4,11 @@ pub(crate) mod calls;
 pub(crate) mod exception;
 mod options;
 mod profile;
+pub(crate) mod socket;
 
 use crate::level::{ConsoleRead, Decommit, Differences, Killable, LogCreation, Queues, RootVmarEnd};
 use zx_abi::limits::WAIT_MANY_MAX_2019;
+use zx_abi::stream::{SocketIoOptions, SocketOptions};
 use zx_abi::wait::WaitAsyncOptions;
 use zx_abi::{Rights, ZxError};
 
@@ -20,6 +22,8 @@ pub(crate) static DIFFERENCES: Differences = Differences {
     queues: Queues::Endless,
     root_vmar_end: RootVmarEnd::AnyTime,
     killable: Killable::AllTasks,
+    socket_options: SocketOptions::all(),
+    socket_io_options: SocketIoOptions::all(),
     pager_rights: Rights::from_bits_retain(0x81c2),
     pager_gone: ZxError::NotFound,
     decommit: Decommit::AnyPages,

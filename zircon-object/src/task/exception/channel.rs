@@ -1,8 +1,10 @@
-//! A task's place for one listener: the kernel's end of an exception channel.
+//! A task's place for one listener: the kernel's end of an exception channel; until 2019 beside it a port.
 
+use super::port::ExceptionPort;
 use super::Exception;
 use crate::ipc::{Channel, Message};
 use crate::object::Handle;
+use crate::signal::port::{Port, PortEnd};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use kernel_hal::sync::Mutex;
@@ -20,10 +22,10 @@ pub struct Audience {
 }
 
 /// The place for one listener.
-#[derive(Debug)]
 pub struct ExceptionChannel {
     kind: ExceptionHandler,
     slot: Mutex<Slot>,
+    port: Mutex<Option<Arc<ExceptionPort>>>,
 }
 
 #[derive(Debug)]
@@ -56,7 +58,7 @@ impl ExceptionChannel {
     /// A free place of this kind.
     #[must_use]
     pub const fn new(kind: ExceptionHandler) -> Self {
-        Self { kind, slot: Mutex::new(Slot::Free) }
+        Self { kind, slot: Mutex::new(Slot::Free), port: Mutex::new(None) }
     }
 
     /// Which handler listens here.
@@ -87,15 +89,67 @@ impl ExceptionChannel {
         Ok(listener)
     }
 
+    /// Lets a port listen.
+    ///
+    /// # Errors
+    /// - `NotFound`: the task has ended.
+    /// - `AlreadyBound`: a port listens.
+    /// - `NoMemory`: the kernel heap is exhausted.
+    pub fn bind_port(&self, port: Arc<Port>, key: u64) -> ZxResult {
+        if matches!(*self.slot.lock(), Slot::Closed) {
+            return Err(ZxError::NotFound);
+        }
+        let new = ExceptionPort::new(port, key)?;
+        let mut place = self.port.lock();
+        if place.as_ref().is_some_and(|port| port.is_there()) {
+            return Err(ZxError::AlreadyBound);
+        }
+        let old = place.replace(new);
+        drop(place);
+        drop(old);
+        Ok(())
+    }
+
+    /// Takes the port back that listens: those who are being asked about go to the next listener.
+    ///
+    /// # Errors
+    /// - `BadState`: no port listens.
+    pub fn unbind_port(&self) -> ZxResult {
+        let port = self.port.lock().take().filter(|port| port.is_there()).ok_or(ZxError::BadState)?;
+        port.port_ended();
+        Ok(())
+    }
+
+    /// Whether a port listens.
+    pub(super) fn has_port(&self) -> bool {
+        self.port.lock().as_ref().is_some_and(|port| port.is_there())
+    }
+
+    /// Queues an exception at the port.
+    ///
+    /// # Errors
+    /// - `Next`: no port listens.
+    /// - `NoMemory`: no memory for the packet.
+    pub(super) fn send_to_port(&self, exception: &Arc<Exception>) -> ZxResult {
+        let port = self.port.lock().clone().filter(|port| port.is_there()).ok_or(ZxError::Next)?;
+        exception.hand_to_port(self.kind, port.clone());
+        port.send(exception)
+    }
+
     /// Whether somebody listens.
     pub fn is_bound(&self) -> bool {
+        self.has_port() || self.has_channel()
+    }
+
+    /// Whether somebody listens through a channel.
+    pub(super) fn has_channel(&self) -> bool {
         match &*self.slot.lock() {
             Slot::Bound(listener) => listener.is_there(),
             Slot::Free | Slot::Closed => false,
         }
     }
 
-    /// The task has ended: the listener's end shows PEER_CLOSED behind what is queued.
+    /// The task has ended: the listener's end shows PEER_CLOSED behind what is queued. A port stays until it is taken back.
     pub fn close(&self) {
         let old = core::mem::replace(&mut *self.slot.lock(), Slot::Closed);
         drop(old);

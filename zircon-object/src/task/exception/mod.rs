@@ -3,7 +3,8 @@
 //! ```text
 //! raise -> debugger, thread, process, (debugger again), job, its parents -> nobody: the process is killed
 //! ```
-//! - [`ExceptionChannel`] is a task's place for one listener: the kernel's end of a channel, and what the listener may do.
+//! - [`ExceptionChannel`] is a task's place for one listener: the kernel's end of a channel, and what the listener may do. In
+//!   2019 a port may listen too, and is asked before.
 //! - [`Exception`] is the object that a listener holds. When its last handle closes the listener has answered.
 //! - [`raise`] is the walk through the listeners; it runs as part of the thread's own future.
 //!
@@ -12,6 +13,7 @@
 
 mod channel;
 mod object;
+mod port;
 pub mod raise;
 
 pub use channel::{Audience, ExceptionChannel};

@@ -1,8 +1,10 @@
 //! The exception object: what a listener holds while it decides.
 
+use super::port::ExceptionPort;
 use super::Audience;
 use crate::alloc_try::try_arc;
 use crate::object::{Handle, KernelObject, ObjectBase, TypedObject};
+use crate::signal::port::Port;
 use crate::task::Thread;
 use alloc::sync::Arc;
 use kernel_hal::sync::Mutex;
@@ -21,6 +23,8 @@ pub struct Exception {
 struct Inner {
     handler: ExceptionHandler,
     audience: Option<Audience>,
+    /// The port that was told, unless it was a channel.
+    port: Option<Arc<ExceptionPort>>,
     state: ExceptionState,
     strategy: ExceptionStrategy,
     answered: bool,
@@ -35,6 +39,7 @@ impl Exception {
         let inner = Inner {
             handler: ExceptionHandler::None,
             audience: None,
+            port: None,
             state: ExceptionState::TryNext,
             strategy: ExceptionStrategy::FirstChance,
             answered: false,
@@ -111,8 +116,52 @@ impl Exception {
         let mut inner = self.inner.lock();
         inner.handler = handler;
         inner.audience = Some(audience);
+        inner.port = None;
         inner.state = ExceptionState::TryNext;
         inner.answered = false;
+    }
+
+    /// The same for a port.
+    pub(super) fn hand_to_port(&self, handler: ExceptionHandler, port: Arc<ExceptionPort>) {
+        let mut inner = self.inner.lock();
+        inner.handler = handler;
+        inner.audience = None;
+        inner.port = Some(port);
+        inner.state = ExceptionState::TryNext;
+        inner.answered = false;
+    }
+
+    /// The answer of who listens through a port.
+    ///
+    /// # Errors
+    /// - `BadState`: no port is being asked, or it has answered.
+    /// - `AccessDenied`: another port is being asked.
+    pub(crate) fn answer_through(&self, port: &Port, state: ExceptionState) -> ZxResult {
+        {
+            let mut inner = self.inner.lock();
+            if !inner.port.as_ref().ok_or(ZxError::BadState)?.is(port) {
+                return Err(ZxError::AccessDenied);
+            }
+            if inner.answered {
+                return Err(ZxError::BadState);
+            }
+            (inner.state, inner.answered) = (state, true);
+        }
+        self.thread.wake();
+        Ok(())
+    }
+
+    /// The port that is being asked will not answer.
+    pub(super) fn skip(&self, listener: &ExceptionPort) {
+        {
+            let mut inner = self.inner.lock();
+            let asked = inner.port.as_ref().is_some_and(|port| core::ptr::eq(&raw const **port, listener));
+            if !asked || inner.answered {
+                return;
+            }
+            inner.answered = true;
+        }
+        self.thread.wake();
     }
 
     /// The listener's answer, once it has closed its last handle.

@@ -8,6 +8,7 @@ use crate::task::{Job, Thread};
 use alloc::sync::Arc;
 use core::future::poll_fn;
 use core::task::Poll;
+use zx_abi::ZxResult;
 use zx_abi::exception::{ExceptionReport, ExceptionState, ExceptionStrategy, ExceptionType};
 
 /// What became of an exception.
@@ -93,15 +94,28 @@ async fn tell(thread: &Arc<Thread>, slot: &ExceptionChannel, kind: ExceptionType
 /// `size` of every report.
 pub const REPORT_SIZE: u32 = 32;
 
-/// Asks one listener and waits for its answer.
+/// Asks who listens at one place, a port before a channel, and waits for the answers.
 async fn ask(thread: &Arc<Thread>, slot: &ExceptionChannel, exception: &Arc<Exception>) -> Answer {
-    if !slot.is_bound() {
-        return Answer::NobodyThere;
+    let mut answer = Answer::NobodyThere;
+    if slot.has_port() {
+        answer = ask_through(thread, slot, exception, ExceptionChannel::send_to_port).await;
+        if matches!(answer, Answer::Handled | Answer::Killed) {
+            return answer;
+        }
     }
+    if slot.has_channel() {
+        answer = ask_through(thread, slot, exception, ExceptionChannel::send).await;
+    }
+    answer
+}
+
+type Send = fn(&ExceptionChannel, &Arc<Exception>) -> ZxResult;
+
+async fn ask_through(thread: &Arc<Thread>, slot: &ExceptionChannel, exception: &Arc<Exception>, send: Send) -> Answer {
     // Before it is sent, so that nobody who has the message sees the thread run.
     thread.enter_exception(exception.clone(), slot.kind());
     thread.set_blocked(BlockedOn::Exception);
-    let answer = if slot.send(exception).is_ok() { answer(thread, exception).await } else { Answer::NobodyThere };
+    let answer = if send(slot, exception).is_ok() { answer(thread, exception).await } else { Answer::NobodyThere };
     thread.set_blocked(BlockedOn::Nothing);
     thread.leave_exception();
     answer
