@@ -13,6 +13,7 @@ pub mod name;
 pub mod observer;
 pub mod peered;
 pub mod signal;
+mod sync;
 pub mod wait;
 
 pub use handle::{Handle, HandleKey};

@@ -6,10 +6,9 @@
 //! finds the signals): none is lost.
 
 use super::observer::{ObserverList, Place};
+use super::sync::{AtomicU64, Mutex, Ordering};
 use super::{HandleKey, Observer, ObserverToken, Wakes};
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU64, Ordering};
-use kernel_hal::sync::Mutex;
 use zx_abi::{Signals, ZxResult};
 
 const OBSERVED: u64 = 1 << 32;

@@ -5,6 +5,7 @@
 //! that came and went still ends the wait and can be seen in the result.
 
 use super::observer::Place;
+use super::sync::Mutex;
 use super::{HandleKey, KernelObject, Observer, ObserverToken, Verdict, Wakes};
 use crate::alloc_try::{try_arc, TryPush};
 use alloc::sync::Arc;
@@ -12,7 +13,6 @@ use alloc::vec::Vec;
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
-use kernel_hal::sync::Mutex;
 use zx_abi::{Signals, ZxError, ZxResult};
 
 /// One object to wait for.
