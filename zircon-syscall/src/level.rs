@@ -11,6 +11,7 @@ use zircon_object::task::profile::Scheduling;
 use zircon_object::vm::{ChildKind, Resizable};
 use zx_abi::info::{BtiInfo, ThreadInfo, ThreadStatsInfo};
 use zx_abi::limits::WAIT_MANY_MAX;
+use zx_abi::stream::{SocketIoOptions, SocketOptions};
 use zx_abi::wait::WaitAsyncOptions;
 use zx_abi::{ObjectType, Rights, ZxError, ZxResult};
 
@@ -41,6 +42,10 @@ pub(crate) struct Differences {
     pub(crate) root_vmar_end: RootVmarEnd,
     /// What `task_kill` kills.
     pub(crate) killable: Killable,
+    /// What `socket_create` may be told.
+    pub(crate) socket_options: SocketOptions,
+    /// What `socket_read` and `socket_write` may be told.
+    pub(crate) socket_io_options: SocketIoOptions,
     /// Rights of a new pager.
     pub(crate) pager_rights: Rights,
     /// What accesses to missing pages get once their pager is gone.
@@ -131,6 +136,8 @@ static HOME: Differences = Differences {
     queues: Queues::Limited,
     root_vmar_end: RootVmarEnd::WithProcess,
     killable: Killable::JobsAndProcesses,
+    socket_options: SocketOptions::DATAGRAM,
+    socket_io_options: SocketIoOptions::PEEK,
     pager_rights: Rights::default_for(ObjectType::Pager),
     pager_gone: ZxError::BadState,
     decommit: Decommit::OwnPagesOnly,

@@ -1,9 +1,10 @@
 //! Sockets.
 
 use crate::copy_buffer::CopyBuffer;
-use crate::Caller;
+use crate::{abi2019, Caller};
 use kernel_hal::user::{UserIn, UserOut};
 use zircon_object::ipc::socket::{Kind, Shutdown};
+use zircon_object::ipc::socket_control::Extras;
 use zircon_object::ipc::{Removed, Socket};
 use zircon_object::object::Handle;
 use zircon_object::task::PolicyCondition;
@@ -14,7 +15,6 @@ use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
 const STEP: usize = 16 << 10;
 
 /// `socket_create`
-// PARTIAL: the control and accept planes of the 2018 and 2019 levels are not built
 pub(crate) fn sys_socket_create(
     caller: &Caller<'_>,
     options: u32,
@@ -22,12 +22,19 @@ pub(crate) fn sys_socket_create(
     out1: UserOut<HandleValue>,
 ) -> ZxResult {
     caller.policy(PolicyCondition::NewSocket)?;
-    let kind = match SocketOptions::from_bits(options) {
-        Some(options) if options.is_empty() => Kind::Stream,
-        Some(SocketOptions::DATAGRAM) => Kind::Datagram,
-        _ => return Err(ZxError::InvalidArgs),
+    let options = SocketOptions::from_bits(options)
+        .filter(|options| caller.level().socket_options.contains(*options))
+        .ok_or(ZxError::InvalidArgs)?;
+    let kind = if options.contains(SocketOptions::DATAGRAM) {
+        Kind::Datagram
+    } else {
+        Kind::Stream
     };
-    let (first, second) = Socket::create(kind)?;
+    let extras = Extras {
+        control: options.contains(SocketOptions::HAS_CONTROL),
+        accept: options.contains(SocketOptions::HAS_ACCEPT),
+    };
+    let (first, second) = Socket::create_with(kind, extras)?;
     caller.give_two((Handle::new(first)?, Handle::new(second)?), (out0, out1))
 }
 
@@ -40,10 +47,14 @@ pub(crate) fn sys_socket_write(
     buffer_size: usize,
     actual: UserOut<usize>,
 ) -> ZxResult {
-    if options != 0 || (buffer.is_null() && buffer_size > 0) {
+    let options = io_options(caller, options)?;
+    if options.contains(SocketIoOptions::PEEK) || (buffer.is_null() && buffer_size > 0) {
         return Err(ZxError::InvalidArgs);
     }
     let socket = caller.get::<Socket>(handle, Rights::WRITE)?;
+    if options.contains(SocketIoOptions::CONTROL) {
+        return abi2019::socket::write_control(caller, &socket, buffer, buffer_size, actual);
+    }
     let total = socket.writable(buffer_size)?;
     let step = if socket.kind() == Kind::Stream {
         total.min(STEP)
@@ -78,15 +89,19 @@ pub(crate) fn sys_socket_read(
     buffer_size: usize,
     actual: UserOut<usize>,
 ) -> ZxResult {
-    let after = match SocketIoOptions::from_bits(options) {
-        Some(options) if options.is_empty() => After::Remove,
-        Some(SocketIoOptions::PEEK) => After::Keep,
-        _ => return Err(ZxError::InvalidArgs),
+    let options = io_options(caller, options)?;
+    let after = if options.contains(SocketIoOptions::PEEK) {
+        After::Keep
+    } else {
+        After::Remove
     };
     if buffer.is_null() && buffer_size > 0 {
         return Err(ZxError::InvalidArgs);
     }
     let socket = caller.get::<Socket>(handle, Rights::READ)?;
+    if options.contains(SocketIoOptions::CONTROL) {
+        return abi2019::socket::read_control(caller, &socket, buffer, buffer_size, actual, after);
+    }
     u32::try_from(buffer_size).map_err(|_| ZxError::InvalidArgs)?;
     let read = match socket.kind() {
         Kind::Stream => read_stream(caller, &socket, buffer, buffer_size, after)?,
@@ -102,9 +117,16 @@ pub(crate) fn sys_socket_read(
     caller.write_optional(actual, &read)
 }
 
+/// The options of `socket_read` and `socket_write` that the caller's level has.
+fn io_options(caller: &Caller<'_>, options: u32) -> ZxResult<SocketIoOptions> {
+    SocketIoOptions::from_bits(options)
+        .filter(|options| caller.level().socket_io_options.contains(*options))
+        .ok_or(ZxError::InvalidArgs)
+}
+
 /// What happens to bytes that were copied out.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum After {
+pub(crate) enum After {
     Remove,
     Keep,
 }

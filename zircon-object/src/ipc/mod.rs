@@ -7,6 +7,7 @@ pub mod channel;
 pub mod fifo;
 pub mod message;
 pub mod socket;
+pub mod socket_control;
 
 pub use byte_ring::Removed;
 pub use channel::Channel;

@@ -4,6 +4,7 @@
 //! down, READABLE while the own buffer holds something, and the two thresholds.
 
 use super::byte_ring::{ByteRing, Mark, Removed};
+use super::socket_control::{Extras, Waiting};
 use crate::object::peered::Ends;
 use crate::object::{KernelObject, Koid, ObjectBase, Peered, TypedObject};
 use alloc::collections::VecDeque;
@@ -13,8 +14,9 @@ use zx_abi::{ObjectType, Signals, ZxError, ZxResult};
 
 /// One end of a socket.
 pub struct Socket {
-    link: Peered<Self, Inbox>,
+    pub(super) link: Peered<Self, Inbox>,
     kind: Kind,
+    extras: Extras,
 }
 
 /// What a socket carries.
@@ -27,7 +29,8 @@ pub enum Kind {
 }
 
 /// What waits at one end, and what that end may do.
-struct Inbox {
+pub(super) struct Inbox {
+    pub(super) waiting: Waiting,
     ring: ByteRing,
     datagrams: VecDeque<usize>,
     write_disabled: bool,
@@ -39,6 +42,7 @@ struct Inbox {
 impl Default for Inbox {
     fn default() -> Self {
         Self {
+            waiting: Waiting::default(),
             ring: ByteRing::new(SOCKET_BUFFER_BYTES),
             datagrams: VecDeque::new(),
             write_disabled: false,
@@ -83,12 +87,29 @@ impl Socket {
     /// Bytes that a buffer holds.
     pub const CAPACITY: usize = SOCKET_BUFFER_BYTES;
 
-    /// Both ends of a new socket.
+    /// Both ends of a new socket for data alone.
     ///
     /// # Errors
     /// - `NoMemory`: the kernel heap is exhausted.
     pub fn create(kind: Kind) -> ZxResult<(Arc<Self>, Arc<Self>)> {
-        Peered::create(Signals::WRITABLE, |link| Self { link, kind })
+        Self::create_with(kind, Extras::default())
+    }
+
+    /// Both ends of a new socket that carries more than data.
+    ///
+    /// # Errors
+    /// - `NoMemory`: the kernel heap is exhausted.
+    pub fn create_with(kind: Kind, extras: Extras) -> ZxResult<(Arc<Self>, Arc<Self>)> {
+        Peered::create(Signals::WRITABLE | extras.signals(), |link| Self {
+            link,
+            kind,
+            extras,
+        })
+    }
+
+    /// What it carries besides data.
+    pub fn extras(&self) -> Extras {
+        self.extras
     }
 
     /// What it carries.

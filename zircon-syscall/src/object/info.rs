@@ -210,8 +210,12 @@ fn timer_info(timer: &Timer) -> TimerInfo {
 
 fn socket_info(socket: &Socket) -> SocketInfo {
     let (fill, capacity) = (socket.fill(), Socket::CAPACITY as u64);
+    let mut options = SocketOptions::empty();
+    options.set(SocketOptions::DATAGRAM, socket.kind() == Kind::Datagram);
+    options.set(SocketOptions::HAS_CONTROL, socket.extras().control);
+    options.set(SocketOptions::HAS_ACCEPT, socket.extras().accept);
     SocketInfo {
-        options: if socket.kind() == Kind::Datagram { SocketOptions::DATAGRAM.bits() } else { 0 },
+        options: options.bits(),
         padding1: [0; 4],
         rx_buf_max: capacity,
         rx_buf_size: fill.received as u64,

@@ -3,6 +3,7 @@
 mod channel;
 mod futex;
 mod signalling;
+mod socket2019;
 mod transfer;
 
 use crate::Caller;
