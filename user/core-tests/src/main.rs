@@ -14,6 +14,7 @@ extern crate alloc;
 
 mod check;
 mod child;
+mod disposition;
 mod memory;
 mod runner;
 mod world;
@@ -21,9 +22,14 @@ mod world;
 mod bad_syscall;
 mod channel;
 mod channel_call;
+mod channel_write_etc;
+mod channel_write_etc_refusal;
+mod clock_object;
+mod datagram;
 mod debuglog;
 mod event;
 mod event_pair;
+mod fifo;
 mod futex;
 mod handle;
 mod job;
@@ -31,6 +37,8 @@ mod object_info;
 mod port;
 mod process;
 mod resource;
+mod socket;
+mod system_event;
 mod thread;
 mod time;
 mod timer;
@@ -53,9 +61,16 @@ const SUITES: &[&Suite] = &[
     &event_pair::SUITE,
     &channel::SUITE,
     &channel_call::SUITE,
+    &channel_write_etc::SUITE,
+    &channel_write_etc_refusal::SUITE,
+    &socket::SUITE,
+    &datagram::SUITE,
+    &fifo::SUITE,
     &port::SUITE,
     &wait::SUITE,
     &timer::SUITE,
+    &clock_object::SUITE,
+    &system_event::SUITE,
     &time::SUITE,
     &futex::SUITE,
     &vmo::SUITE,
