@@ -151,7 +151,8 @@ impl UserContext {
             rsp: stack as u64,
             rdi: arg1 as u64,
             rsi: arg2 as u64,
-            rflags: 0x202,
+            // Interrupts on. The CPU adds the bit that is always one.
+            rflags: 0x200,
             ..GeneralRegs::default()
         };
         Some(Self { regs, entered_by: EnteredBy::Nothing, vector: vector_new()?, debug: DebugState::default() })
