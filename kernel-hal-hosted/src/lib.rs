@@ -34,6 +34,7 @@ pub mod console;
 mod context;
 pub mod cpu;
 pub mod frame;
+pub mod heap;
 pub mod irq;
 mod machine;
 pub mod paging;
