@@ -1,5 +1,6 @@
 //! Calls as a program makes them, on the hosted HAL: results, order of errors, what becomes of handles.
 
+mod allocation;
 mod channel;
 mod futex;
 mod signalling;
