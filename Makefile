@@ -51,8 +51,8 @@ PROGRAMS      ?= shell hello demo core-tests microbenchmarks
 USER_CRATES   := vdso userboot libzx $(PROGRAMS)
 TOOL_CRATES   := zbi-tool image-tool abi-docs harness
 # Crates whose tests run on a host.
-HOST_CRATES   := zx-abi boot-info executor kernel-hal kernel-hal-hosted zircon-object zircon-syscall zircon-loader \
-    rboot vdso libzx userboot shell core-tests $(TOOL_CRATES)
+HOST_CRATES   := zx-abi boot-info executor kernel-hal kernel-hal-hosted zircon-object object-interleavings \
+    zircon-syscall zircon-loader rboot vdso libzx userboot shell core-tests $(TOOL_CRATES)
 
 DOC_CRATES    := zircon-loader zircon-syscall zircon-object kernel-hal kernel-hal-hosted executor zx-abi boot-info rboot \
     libzx $(TOOL_CRATES)
@@ -68,7 +68,7 @@ TOOL_DIRS   := tools zx-abi boot-info
 
 .DELETE_ON_ERROR:
 .PHONY: help run test core-tests core-tests-ledger bench image debug doc fmt lint clean hal-missing \
-    setup kernel user loader tools esp default-image host-tests fmt-check kernel-tests kernel-test-kernels conformance conformance-check \
+    setup kernel user loader tools esp default-image host-tests loom fmt-check kernel-tests kernel-test-kernels conformance conformance-check \
     link-without-backend
 
 help: ## this list
@@ -180,6 +180,13 @@ bench: esp $(TOOLS_STAMP) ## boot into microbenchmarks, counting guest instructi
 host-tests: $(TOOLCHAIN)
 	$(HOST_CARGO) test $(HOST_CRATES:%=-p %) --no-fail-fast $(IN_HOST)
 
+# The executor is compiled for loom as a whole, optimized, but not linked as carefully as the kernel. The objects' part is a
+# crate of its own, and among the host tests too.
+loom: $(TOOLCHAIN) ## explore all interleavings of wakers, signals and waits
+	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 RUSTFLAGS="--cfg loom" $(HOST_CARGO) test -p executor \
+	    --release --test interleavings --target-dir $(TARGET)/loom
+	$(HOST_CARGO) test -p object-interleavings $(IN_HOST)
+
 fmt: $(TOOLCHAIN) ## format all sources
 	$(HOST_CARGO) fmt --all
 
@@ -187,7 +194,8 @@ fmt-check: $(TOOLCHAIN)
 	$(HOST_CARGO) fmt --all --check
 
 lint: $(TOOLCHAIN) ## clippy over every crate, warnings are errors
-	$(HOST_CARGO) clippy --keep-going $(patsubst %,-p %,$(filter-out userboot $(PROGRAMS),$(HOST_CRATES))) --all-targets $(IN_HOST) -- -D warnings
+	$(HOST_CARGO) clippy --keep-going $(patsubst %,-p %,$(filter-out userboot object-interleavings $(PROGRAMS),$(HOST_CRATES))) --all-targets $(IN_HOST) -- -D warnings
+	$(HOST_CARGO) clippy -p object-interleavings --lib --test waiting $(IN_HOST) -- -D warnings
 	$(KERNEL_CARGO) clippy -p zcore -p kernel-hal-bare --lib --bins $(KERNEL_TESTS:%=--test %) --release $(IN_KERNEL) -- -D warnings
 	$(USER_CARGO) clippy $(USER_CRATES:%=-p %) --release $(IN_USER) -- -D warnings
 	$(UEFI_CARGO) clippy -p rboot --release $(IN_UEFI) -- -D warnings

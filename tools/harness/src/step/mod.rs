@@ -24,6 +24,7 @@ pub(crate) use sizes::sizes;
 pub(crate) fn everything(place: &Place, report: &mut Report) {
     fast(place, report);
     make::check(place, "lint", report);
+    make::check(place, "loom", report);
     conformance::syscalls(place, report);
     let parts = make::parts(place, report);
     make::check(place, "link-without-backend", report);
