@@ -276,6 +276,8 @@ fn the_vdso_is_mapped_executable_once_as_a_whole_and_stays() {
     let denied = Err(ZxError::AccessDenied);
     assert_eq!(region.unmap(code + PAGE, PAGE_BYTES), denied);
     assert_eq!(root.unmap(region.base_addr(), 8 * PAGE_BYTES), denied);
+    let over = root.map(VmOptions::PERM_READ | OVERWRITE, (code - USER_BASE) as u64, &vdso, 0, PAGE_BYTES, Perms::ALL);
+    assert_eq!(over.map(drop), denied);
     assert_eq!(region.protect(VmOptions::PERM_READ, code, PAGE_BYTES), denied);
     assert_eq!(region.destroy(), denied);
     assert_eq!(root.space().write_memory(code, &[0]), Err(ZxError::AccessDenied));

@@ -305,6 +305,9 @@ impl Vmar {
         }
         let range = base..base + size;
         if options.contains(VmOptions::SPECIFIC_OVERWRITE) {
+            if tree.vdso_code().is_some_and(|(code, _)| code.start < range.end && range.start < code.end) {
+                return Err(ZxError::AccessDenied);
+            }
             if region.has_region(&range) {
                 return Err(ZxError::InvalidArgs);
             }
