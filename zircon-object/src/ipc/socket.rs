@@ -306,14 +306,14 @@ impl Socket {
     /// Sets how much room WRITE_THRESHOLD needs; 0 turns it off.
     ///
     /// # Errors
+    /// - `PeerClosed`: the other end is gone; this is looked at first.
     /// - `InvalidArgs`: more than a buffer holds.
-    /// - `PeerClosed`: the other end is gone.
     pub fn set_write_threshold(&self, bytes: usize) -> ZxResult {
-        if bytes > Self::CAPACITY {
-            return Err(ZxError::InvalidArgs);
-        }
         self.link.with(|ends| {
             let room = ends.peer()?.ring.room();
+            if bytes > Self::CAPACITY {
+                return Err(ZxError::InvalidArgs);
+            }
             ends.own().write_threshold = bytes;
             let reached = bytes > 0 && room >= bytes;
             ends.change_own(
