@@ -40,6 +40,7 @@ mod exception;
 #[cfg(test)]
 mod tests;
 mod resource;
+mod stream;
 mod handle;
 mod object;
 mod process;

@@ -58,7 +58,7 @@ pub(crate) fn sys_vmo_write(caller: &Caller<'_>, handle: HandleValue, buffer: Us
 
 /// Copies in bounded pieces; faults are resolved between them.
 #[inline(always)]
-fn transfer(caller: &Caller<'_>, vmo: &Vmo, offset: u64, user: VirtAddr, len: usize, step: impl Fn(u64, VirtAddr, usize) -> ZxResult<Progress>) -> ZxResult {
+pub(crate) fn transfer(caller: &Caller<'_>, vmo: &Vmo, offset: u64, user: VirtAddr, len: usize, step: impl Fn(u64, VirtAddr, usize) -> ZxResult<Progress>) -> ZxResult {
     let mut done = 0;
     loop {
         let progress = match step(offset.wrapping_add(done as u64), user.wrapping_add(done), len - done) {
@@ -84,7 +84,7 @@ fn transfer(caller: &Caller<'_>, vmo: &Vmo, offset: u64, user: VirtAddr, len: us
 /// - `ShouldWait`: it was asked, see [`Caller::want_page`].
 /// - What accesses get when a page will never come.
 #[cold]
-fn ask_for(caller: &Caller<'_>, vmo: &Vmo, offset: u64, len: u64, most: u64) -> ZxResult {
+pub(crate) fn ask_for(caller: &Caller<'_>, vmo: &Vmo, offset: u64, len: u64, most: u64) -> ZxResult {
     match vmo.ask_for(offset, len, most)? {
         Some(request) => Err(caller.want_page(request)),
         None => Ok(()),

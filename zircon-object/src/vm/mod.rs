@@ -19,6 +19,7 @@ mod page_tree;
 pub mod pager;
 mod registry;
 mod space;
+pub mod stream;
 #[cfg(test)]
 mod tests;
 mod vmar;
@@ -27,6 +28,7 @@ mod vmo;
 pub use fault::Fault;
 pub use pager::{PageRequest, Pager};
 pub use space::{set_aslr, AddressSpace, Aslr, MemoryStats, RegionInfo, RegionKind};
+pub use stream::Stream;
 pub use vmar::{RangeOp, Vmar};
 pub use vmo::{ChildKind, CommitAccess, Progress, Resizable, Vmo};
 pub use zx_abi::VmOptions;

@@ -15,10 +15,10 @@ use zircon_object::signal::Timer;
 use zircon_object::task::job::KillOnOom;
 use zircon_object::task::thread_state::Phase;
 use zircon_object::task::{Job, Process, ProcessStatus, Thread};
-use zircon_object::vm::{Vmar, Vmo};
+use zircon_object::vm::{Stream, Vmar, Vmo};
 use zx_abi::info::{
     BtiInfo, CpuStatsInfo, HandleBasicInfo, HandleCountInfo, HandleExtendedInfo, InfoTopic, JobInfo, KmemStatsInfo,
-    ProcessHandleStatsInfo, ProcessInfo, ResourceInfo, SocketInfo, TaskRuntimeInfo, ThreadInfo, ThreadStatsInfo, TimerInfo, VmarInfo,
+    ProcessHandleStatsInfo, ProcessInfo, ResourceInfo, SocketInfo, StreamInfo, TaskRuntimeInfo, ThreadInfo, ThreadStatsInfo, TimerInfo, VmarInfo,
     CPU_ONLINE, PROP_WAITABLE,
 };
 use zx_abi::limits::PAGE_SIZE;
@@ -189,7 +189,12 @@ pub(crate) fn sys_object_get_info(
             let record = bti_info(&*caller.get::<Bti>(handle, Rights::INSPECT)?);
             sink.one_of_size(&record, caller.level().bti_info_size)
         }
-        InfoTopic::Stream | InfoTopic::Msi => Err(ZxError::NotSupported),
+        InfoTopic::Stream => {
+            let stream = caller.get::<Stream>(handle, Rights::INSPECT)?;
+            let (seek, content_size) = (stream.position(), stream.vmo().content_size());
+            sink.one(&StreamInfo { options: stream.options(), padding1: [0; 4], seek, content_size })
+        }
+        InfoTopic::Msi => Err(ZxError::NotSupported),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Events, ports, timers, clocks, resources and the debug log: order of errors and results.
 
-use super::{input, now, output, Program, NOWHERE};
+use super::{both, input, now, output, Program, NOWHERE};
 use crate::{clock, debug, event, port, resource, system_event, timer};
 use crate::{Caller, Level};
 use zircon_object::dev::Resource;
@@ -284,9 +284,27 @@ fn resources_come_from_the_root_or_from_a_range_that_holds_theirs() {
 }
 
 #[test]
+fn a_debug_log_needs_the_root_resource_since_2020() {
+    let program = Program::new();
+    let room = program.room(4);
+    assert_eq!(debug::sys_debuglog_create(&program.caller(), 0, 0, output(room)), Err(ZxError::BadHandle));
+}
+
+#[test]
+fn waits_for_more_items_than_the_level_allows_are_refused() {
+    let program = Program::new();
+    let event = program.event();
+    let items = program.put(&[zx_abi::WaitItem { handle: event, waitfor: Signals::empty(), pending: Signals::empty() }; 17]);
+    let wait = |caller: &crate::Caller<'_>| now(crate::object::wait::sys_object_wait_many(caller, both(items), 17, 0));
+    assert_eq!(wait(&program.caller()), Err(ZxError::TimedOut));
+    assert_eq!(wait(&program.caller().at(crate::Level::Zircon2019)), Err(ZxError::OutOfRange));
+}
+
+#[test]
 fn the_debug_log_is_written_and_read_with_its_rights() {
     let program = Program::new();
-    let caller = program.caller();
+    // Making one without a resource is for programs of 2019.
+    let caller = program.caller().at(crate::Level::Zircon2019);
     let (writer, reader) = (
         program.one(|out| debug::sys_debuglog_create(&caller, 0, 0, out)),
         program.one(|out| debug::sys_debuglog_create(&caller, 0, 0x4000_0000, out)),

@@ -1,6 +1,7 @@
 //! Tests of VMOs and address spaces on the hosted HAL.
 
 mod model;
+mod pager;
 mod vmar;
 mod vmo;
 

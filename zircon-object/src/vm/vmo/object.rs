@@ -184,6 +184,11 @@ impl Vmo {
         self.content_size.store(size, Ordering::Relaxed);
     }
 
+    /// Moves the end of the content from `old` to `new`; `false` when it is not at `old` any more.
+    pub(in crate::vm) fn move_content_end(&self, old: u64, new: u64) -> bool {
+        self.content_size.compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
     /// Declares this to be a vDSO whose code lies at `code` (byte offsets, whole pages): the rules for executable mappings
     /// of a vDSO hold for it from now on.
     pub fn mark_vdso(&self, code: Range<u64>) {

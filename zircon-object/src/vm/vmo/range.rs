@@ -130,6 +130,20 @@ impl Vmo {
         Ok(())
     }
 
+    /// Makes it at least `size` bytes large, rounded up to pages.
+    ///
+    /// # Errors
+    /// - `Unavailable`: the size is fixed.
+    /// - `OutOfRange`: the size is beyond the limit.
+    pub(in crate::vm) fn grow(&self, size: u64) -> ZxResult {
+        let (Resizable::Yes, Kind::Memory(memory)) = (self.resizable, &self.kind) else { return Err(ZxError::Unavailable) };
+        let pages = pages_for(size)?;
+        let mut memory = memory.lock();
+        let pages = pages.max(memory.pages());
+        memory.set_pages(pages);
+        Ok(())
+    }
+
     /// How its mappings are cached.
     pub fn cache_policy(&self) -> CachePolicy {
         self.memory().0.cache
