@@ -26,7 +26,7 @@ pub(super) fn vmo_child(options: u32) -> ZxResult<ChildRequest> {
     }
     let resizable = if options.contains(VmoChildOptions2019::RESIZABLE) { Resizable::Yes } else { Resizable::No };
     match options & copies {
-        VmoChildOptions2019::COPY_ON_WRITE => Ok(request(ChildKind::SnapshotAtLeastOnWrite, resizable)),
+        VmoChildOptions2019::COPY_ON_WRITE => Ok(request(ChildKind::LateCopy, resizable)),
         VmoChildOptions2019::COPY_ON_WRITE2 => Ok(request(ChildKind::Snapshot, resizable)),
         _ => Err(ZxError::InvalidArgs),
     }
@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn children_are_named_by_the_bits_of_2019() {
-        assert_eq!(vmo_child(1), Ok(request(ChildKind::SnapshotAtLeastOnWrite, Resizable::No)));
+        assert_eq!(vmo_child(1), Ok(request(ChildKind::LateCopy, Resizable::No)));
         assert_eq!(vmo_child(3), vmo_child(1));
         assert_eq!(vmo_child(8 | 4), Ok(request(ChildKind::Snapshot, Resizable::Yes)));
         assert_eq!(vmo_child(16), Ok(request(ChildKind::Slice, Resizable::No)));

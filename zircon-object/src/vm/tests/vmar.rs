@@ -378,3 +378,22 @@ fn memory_shared_by_two_address_spaces_counts_half_for_each() {
     first.space().destroy_all();
     assert_eq!((vmo.info().share_count, second.space().stats().private), (1, 4 * PAGE_BYTES));
 }
+
+#[test]
+fn a_mapped_late_copy_shows_its_parents_page_and_loses_it_when_that_changes() {
+    let _balance = start();
+    let root = root();
+    let parent = Vmo::new(2 * PAGE_BYTES, Resizable::No).unwrap();
+    let child = parent.create_child(ChildKind::LateCopy, Resizable::No, 0, 2 * PAGE_BYTES).unwrap();
+    let at = root.map(RW, 0, &child, 0, 2 * PAGE_BYTES, Perms::ALL).unwrap();
+    assert_eq!(peek(root.space(), at + PAGE), Ok(0));
+    parent.write(PAGE_BYTES, &[7]).unwrap();
+    assert_eq!(peek(root.space(), at + PAGE), Ok(7));
+    parent.write(PAGE_BYTES, &[8]).unwrap();
+    assert_eq!(peek(root.space(), at + PAGE), Ok(8));
+    parent.zero(0, 2 * PAGE_BYTES).unwrap();
+    assert_eq!(peek(root.space(), at + PAGE), Ok(0));
+    root.protect(VmOptions::PERM_READ, at, PAGE_BYTES).unwrap();
+    root.unmap(at, 2 * PAGE_BYTES).unwrap();
+    parent.write(0, &[1]).unwrap();
+}

@@ -193,3 +193,50 @@ fn boot_memory_is_copied_with_zeros_to_the_end_of_the_page() {
         assert!(read[..size] == image[skip..skip + size] && read[size..].iter().all(|byte| *byte == 0));
     }
 }
+
+#[test]
+fn a_late_copy_sees_what_its_parent_writes_until_it_writes_itself() {
+    let _balance = start();
+    let parent = Vmo::new(3 * PAGE_BYTES, Resizable::Yes).unwrap();
+    let child = parent.create_child(ChildKind::LateCopy, Resizable::No, PAGE_BYTES, 3 * PAGE_BYTES).unwrap();
+    let byte = |vmo: &Vmo, at: u64| {
+        let mut byte = [0];
+        vmo.read(at, &mut byte).map(|()| byte[0])
+    };
+    parent.write(PAGE_BYTES, &[1]).unwrap();
+    assert_eq!(byte(&child, 0), Ok(1));
+    child.write(1, &[5]).unwrap();
+    parent.write(PAGE_BYTES, &[2]).unwrap();
+    assert_eq!((byte(&child, 0), byte(&child, 1)), (Ok(1), Ok(5)));
+    child.decommit(0, PAGE_BYTES).unwrap();
+    assert_eq!((byte(&child, 0), byte(&child, 1)), (Ok(2), Ok(0)));
+    assert_eq!((parent.committed_bytes(), child.committed_bytes()), (PAGE_BYTES, 0));
+}
+
+#[test]
+fn pages_that_a_parent_grows_anew_are_not_seen_by_a_late_copy() {
+    let _balance = start();
+    let parent = Vmo::new(2 * PAGE_BYTES, Resizable::Yes).unwrap();
+    let child = parent.create_child(ChildKind::LateCopy, Resizable::No, 0, 2 * PAGE_BYTES).unwrap();
+    parent.write(PAGE_BYTES, &[1]).unwrap();
+    parent.set_size(PAGE_BYTES).unwrap();
+    parent.set_size(2 * PAGE_BYTES).unwrap();
+    parent.write(0, &[3]).unwrap();
+    parent.write(PAGE_BYTES, &[2]).unwrap();
+    let mut bytes = [9; PAGE + 1];
+    child.read(0, &mut bytes).unwrap();
+    assert_eq!((bytes[0], bytes[PAGE]), (3, 0));
+}
+
+#[test]
+fn a_snapshot_of_a_late_copy_is_frozen() {
+    let _balance = start();
+    let parent = Vmo::new(PAGE_BYTES, Resizable::No).unwrap();
+    parent.write(0, &[1]).unwrap();
+    let child = parent.create_child(ChildKind::LateCopy, Resizable::No, 0, PAGE_BYTES).unwrap();
+    let frozen = child.create_child(ChildKind::Snapshot, Resizable::No, 0, PAGE_BYTES).unwrap();
+    parent.write(0, &[2]).unwrap();
+    let mut byte = [0];
+    frozen.read(0, &mut byte).unwrap();
+    assert_eq!(byte, [1]);
+}

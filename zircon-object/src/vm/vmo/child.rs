@@ -19,6 +19,8 @@ pub enum ChildKind {
     Snapshot,
     /// As a snapshot, for memory that has no pager.
     SnapshotAtLeastOnWrite,
+    /// The child keeps pages that it has written; in all others it sees what this VMO has there, also later.
+    LateCopy,
     /// A window on the same pages.
     Slice,
 }
@@ -35,6 +37,7 @@ impl Vmo {
     pub fn create_child(self: &Arc<Self>, kind: ChildKind, resizable: Resizable, offset: u64, size: u64) -> ZxResult<Arc<Self>> {
         let child = match kind {
             ChildKind::Snapshot if self.is_pager_backed() => return Err(ZxError::NotSupported),
+            ChildKind::LateCopy => self.copy_later(resizable, offset, size)?,
             ChildKind::SnapshotAtLeastOnWrite if self.is_pager_backed() => self.copy_later(resizable, offset, size)?,
             ChildKind::Snapshot | ChildKind::SnapshotAtLeastOnWrite => self.snapshot(resizable, offset, size)?,
             ChildKind::Slice => self.slice(resizable, offset, size)?,
@@ -66,20 +69,25 @@ impl Vmo {
         Self::assemble(base, Origin::Snapshot, self.base.koid(), resizable, Kind::Memory(Mutex::new(child)))
     }
 
-    /// A child of memory with a pager: it takes a copy of a page when it first needs it.
+    /// A child that takes a copy of a page when it first writes it.
     fn copy_later(self: &Arc<Self>, resizable: Resizable, offset: u64, size: u64) -> ZxResult<Arc<Self>> {
         if !offset.is_multiple_of(PAGE_BYTES) {
             return Err(ZxError::InvalidArgs);
         }
         let pages = pages_for(size)?;
-        let Kind::Memory(memory) = &self.kind else { return Err(ZxError::NotSupported) };
+        let (of, skipped, end) = match &self.kind {
+            Kind::Memory(_) => (self, 0, u64::MAX),
+            Kind::Slice { of, first, size } => (of, *first, first.saturating_add(size / PAGE_BYTES)),
+        };
         let base = new_base();
         let child = {
-            let memory = memory.lock();
-            memory.views.write_protect(memory.cache);
-            memory.child_behind(self, offset / PAGE_BYTES, pages, base.koid().0)?
+            let (mut memory, _) = of.memory();
+            if memory.physical().is_some() {
+                return Err(ZxError::NotSupported);
+            }
+            memory.child_behind(of, skipped.saturating_add(offset / PAGE_BYTES)..end, pages, base.koid().0)?
         };
-        Self::assemble(base, Origin::Snapshot, self.base.koid(), resizable, Kind::Memory(Mutex::new(child)))
+        Self::assemble(base, Origin::LateCopy, self.base.koid(), resizable, Kind::Memory(Mutex::new(child)))
     }
 
     fn slice(self: &Arc<Self>, resizable: Resizable, offset: u64, size: u64) -> ZxResult<Arc<Self>> {
@@ -119,6 +127,7 @@ impl Memory {
         if self.pins != 0 || cache != CachePolicy::Cached {
             return Err(ZxError::BadState);
         }
+        self.settle()?;
         let Backing::Paged(tree) = &self.backing else { return self.copy(first..end, pages, owner) };
         if first >= end || tree.is_empty() {
             return Ok(Self::new(pages, Backing::Paged(PageTree::new(owner)), CachePolicy::Cached));

@@ -90,7 +90,7 @@ impl Family {
 
     /// Living members that have pages of their own, and so may share some of them.
     pub(super) fn sharers(&self) -> usize {
-        self.members.lock().iter().filter(|member| member.vmo.is_some() && member.origin != Origin::Slice).count()
+        self.members.lock().iter().filter(|member| member.vmo.is_some() && matches!(member.origin, Origin::Root | Origin::Snapshot)).count()
     }
 }
 

@@ -1,7 +1,7 @@
 //! What `object_get_info` tells of a VMO.
 
 use super::family::Family;
-use super::memory::{Backing, Missing};
+use super::memory::Backing;
 use super::object::{Kind, Origin, Resizable, Vmo};
 use crate::object::Koid;
 use crate::vm::PAGE_BYTES;
@@ -68,9 +68,9 @@ impl Vmo {
             Backing::Contiguous(_) => VmoInfoFlags::PAGED | VmoInfoFlags::CONTIGUOUS,
             Backing::Physical(_) => VmoInfoFlags::empty(),
         };
-        flags.set(VmoInfoFlags::PAGER_BACKED, !matches!(memory.missing, Missing::Zero));
+        flags.set(VmoInfoFlags::PAGER_BACKED, memory.is_pager_backed());
         flags.set(VmoInfoFlags::RESIZABLE, self.resizable == Resizable::Yes);
-        flags.set(VmoInfoFlags::IS_COW_CLONE, self.origin == Origin::Snapshot);
+        flags.set(VmoInfoFlags::IS_COW_CLONE, matches!(self.origin, Origin::Snapshot | Origin::LateCopy));
         VmoInfo {
             koid: self.base.koid().0,
             name: self.name.get(),

@@ -5,8 +5,10 @@ use crate::vm::page_tree::{Change, PageTree, Sharing};
 use crate::vm::pager::PageSource;
 use crate::vm::registry::{MapToken, Registry};
 use crate::vm::PAGE_BYTES;
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
 use core::ops::Range;
+use core::sync::atomic::AtomicU64;
 use kernel_hal::frame::Frame;
 use kernel_hal::paging::CachePolicy;
 use kernel_hal::sync::Mutex;
@@ -31,6 +33,12 @@ pub(in crate::vm) struct Memory {
     pub(super) cache: CachePolicy,
     pub(super) backing: Backing,
     pub(in crate::vm) views: Registry,
+    /// Views of children that show these pages where they have none of their own.
+    pub(super) views_behind: Registry,
+    /// Where children begin in these pages, and how many they see.
+    pub(super) windows: Vec<(u64, Weak<AtomicU64>)>,
+    /// For a child that is shown through its parent: its own views beside the parent's `views_behind`.
+    pub(super) shown_by_parent: Vec<(MapToken, MapToken)>,
     /// The zero frame may be mapped where no page is.
     zero_mapped: bool,
     /// Pins held in the whole VMO.
@@ -45,8 +53,9 @@ pub(super) enum Missing {
     Zero,
     /// A pager has it.
     Pager(Arc<PageSource>),
-    /// What the VMO that this one was made from has there, for the first `pages` pages; zeros beyond. That VMO has a pager.
-    Behind { of: Arc<Vmo>, first: u64, pages: u64 },
+    /// What the VMO that this one was made from has there, from its page `first` on, for the first `pages` pages; zeros beyond.
+    /// That VMO lowers the number when it shrinks.
+    Behind { of: Arc<Vmo>, first: u64, pages: Arc<AtomicU64> },
 }
 
 /// What a page is wanted for.
@@ -68,7 +77,7 @@ pub(in crate::vm) struct Resolved {
 
 impl Memory {
     pub(super) fn new(pages: u64, backing: Backing, cache: CachePolicy) -> Self {
-        Self { pages, bias: 0, cache, backing, views: Registry::new(), zero_mapped: false, pins: 0, vdso: None, missing: Missing::Zero }
+        Self { pages, bias: 0, cache, backing, views: Registry::new(), views_behind: Registry::new(), windows: Vec::new(), shown_by_parent: Vec::new(), zero_mapped: false, pins: 0, vdso: None, missing: Missing::Zero }
     }
 
     pub(in crate::vm) fn pages(&self) -> u64 {
@@ -122,6 +131,11 @@ impl Memory {
         if let Some(first) = self.physical() {
             return Ok(Resolved { addr: first.add(index * PAGE_BYTES), writable: true });
         }
+        if access == CommitAccess::Read {
+            if let Some(addr) = self.shown(index)? {
+                return Ok(Resolved { addr, writable: false });
+            }
+        }
         self.fill(index)?;
         if access == CommitAccess::Read && self.cache == CachePolicy::Cached {
             return match self.tree()?.find(index + self.bias) {
@@ -160,6 +174,9 @@ impl Memory {
         };
         if stale && !self.views.is_empty() {
             self.views.unmap(index..index + 1, by);
+        }
+        if change != Change::None && !self.views_behind.is_empty() {
+            self.views_behind.unmap(index..index + 1, None);
         }
         Ok(addr)
     }

@@ -2,17 +2,20 @@
 
 use super::memory::{Backing, Memory, Missing};
 use super::object::{new_base, pages_for, Kind, Resizable, Vmo};
-use crate::alloc_try::TryPush;
+use crate::alloc_try::{try_arc, TryPush};
 use crate::object::Wakes;
 use crate::vm::page_tree::{PageTree, Stamps};
 use crate::vm::pager::source::Farewell;
 use crate::vm::pager::{PageRequest, PageSource};
+use crate::vm::registry::{MapToken, View};
 use crate::vm::PAGE_BYTES;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
+use core::sync::atomic::{AtomicU64, Ordering};
 use kernel_hal::frame::{phys_copy_page, Frame};
 use kernel_hal::paging::CachePolicy;
+use kernel_hal::PhysAddr;
 use zx_abi::{ZxError, ZxResult};
 
 impl Vmo {
@@ -36,7 +39,7 @@ impl Vmo {
 
     /// Whether a pager has pages of it, or of what it was made from.
     pub fn is_pager_backed(&self) -> bool {
-        !matches!(self.memory().0.missing, Missing::Zero)
+        self.memory().0.is_pager_backed()
     }
 
     /// Asks the pager for the first pages of the range that are not there: as many as adjoin each other, but `most` pages.
@@ -106,6 +109,15 @@ impl Vmo {
 }
 
 impl Memory {
+    /// Whether a pager has pages of it, or of what it was made from.
+    pub(super) fn is_pager_backed(&self) -> bool {
+        match &self.missing {
+            Missing::Zero => false,
+            Missing::Pager(_) => true,
+            Missing::Behind { of, .. } => of.is_pager_backed(),
+        }
+    }
+
     /// Sees to it that a page is there unless it is zero.
     ///
     /// # Errors
@@ -127,7 +139,7 @@ impl Memory {
         }
         let (of, page) = match &self.missing {
             Missing::Pager(source) => return Err(source.verdict()),
-            Missing::Behind { of, first, pages } if index < *pages => (of.clone(), first + index),
+            Missing::Behind { of, first, pages } if index < pages.load(Ordering::Relaxed) => (of.clone(), first + index),
             Missing::Behind { .. } | Missing::Zero => return Ok(()),
         };
         let copy = {
@@ -158,7 +170,76 @@ impl Memory {
         if !self.views.is_empty() {
             self.views.unmap(index..index + 1, None);
         }
+        self.views_behind.unmap(index..index + 1, None);
         Ok(())
+    }
+
+    /// The page of the parent that stands for one that is not there: to be shown only, never to be written.
+    ///
+    /// # Errors
+    /// - As [`Memory::fill`].
+    #[inline(always)]
+    pub(super) fn shown(&self, index: u64) -> ZxResult<Option<PhysAddr>> {
+        match &self.missing {
+            Missing::Zero | Missing::Pager(_) => Ok(None),
+            Missing::Behind { .. } => self.find_shown(index),
+        }
+    }
+
+    #[cold]
+    fn find_shown(&self, index: u64) -> ZxResult<Option<PhysAddr>> {
+        if self.present(index).is_some() {
+            return Ok(None);
+        }
+        let Missing::Behind { of, first, pages } = &self.missing else { return Ok(None) };
+        if index >= pages.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let (mut parent, start) = of.memory();
+        match parent.fill(start + first + index) {
+            Err(ZxError::ShouldWait) => Err(ZxError::ShouldWait),
+            // What will never come is zero in a child.
+            Err(_) => Ok(None),
+            Ok(()) => Ok(parent.present(start + first + index).map(|page| page.addr)),
+        }
+    }
+
+    /// Enters a view of a child in its parent too, which takes pages out of it when they change.
+    pub(super) fn show(&mut self, token: MapToken, view: &View) -> ZxResult {
+        let Missing::Behind { of, first, pages } = &self.missing else { return Ok(()) };
+        let Some(len) = pages.load(Ordering::Relaxed).checked_sub(view.first).filter(|len| *len != 0) else { return Ok(()) };
+        self.shown_by_parent.try_reserve(1).map_err(|_| ZxError::NoMemory)?;
+        let (mut parent, start) = of.memory();
+        let pages = usize::try_from(len).unwrap_or(usize::MAX).min(view.pages);
+        let theirs = parent.views_behind.add(View { first: start + first + view.first, pages, ..view.clone() })?;
+        self.shown_by_parent.push((token, theirs));
+        Ok(())
+    }
+
+    /// Whether a parent knows views of this child.
+    pub(super) fn is_shown_by_parent(&self) -> bool {
+        !self.shown_by_parent.is_empty()
+    }
+
+    /// Changes what the parent knows of a view as the view itself has changed.
+    pub(super) fn show_again(&mut self, token: MapToken) {
+        let Some(view) = self.views.get_mut(token).cloned() else { return };
+        let known = self.shown_by_parent.iter().find(|(own, _)| *own == token);
+        let (Some((_, theirs)), Missing::Behind { of, first, pages }) = (known, &self.missing) else { return };
+        let (mut parent, start) = of.memory();
+        if let Some(shown) = parent.views_behind.get_mut(*theirs) {
+            let len = usize::try_from(pages.load(Ordering::Relaxed).saturating_sub(view.first)).unwrap_or(usize::MAX).min(view.pages);
+            *shown = View { first: start + first + view.first, pages: len, ..view };
+        }
+    }
+
+    /// Takes a view of a child out of its parent.
+    pub(super) fn hide(&mut self, token: MapToken) {
+        let Some(at) = self.shown_by_parent.iter().position(|(own, _)| *own == token) else { return };
+        let (_, theirs) = self.shown_by_parent.swap_remove(at);
+        if let Missing::Behind { of, .. } = &self.missing {
+            of.memory().0.views_behind.remove(theirs);
+        }
     }
 
     /// Makes the page zero, whatever others have in its place.
@@ -184,7 +265,7 @@ impl Memory {
             Missing::Behind { of, first: behind, pages: limit } => {
                 let (parent, first) = of.memory();
                 let offset = first + behind;
-                let pages = pages.start..pages.end.min(*limit).min(parent.pages().saturating_sub(offset));
+                let pages = pages.start..pages.end.min(limit.load(Ordering::Relaxed)).min(parent.pages().saturating_sub(offset));
                 let absent = |page| self.present(page).is_none() && parent.present(offset + page).is_none();
                 let Some(run) = run_of(pages, most, absent) else { return Ok(None) };
                 parent.ask(offset + run.start..offset + run.end, most, wakes)
@@ -197,37 +278,92 @@ impl Memory {
         if let Missing::Pager(source) = &self.missing {
             source.forget(|page| pages.contains(&page) && self.present(page).is_none(), wakes);
         }
-        if let Missing::Behind { pages: limit, .. } = &mut self.missing {
-            *limit = pages.start.min(*limit);
+        if let Missing::Behind { pages: limit, .. } = &self.missing {
+            limit.fetch_min(pages.start, Ordering::Relaxed);
         }
+        // What comes back when it grows again is not what the children saw.
+        self.windows.retain(|(first, window)| {
+            let window = window.upgrade();
+            if let Some(window) = &window {
+                window.fetch_min(pages.start.saturating_sub(*first), Ordering::Relaxed);
+            }
+            window.is_some()
+        });
         self.drop_pages(pages)
     }
 
-    /// The memory of a child that copies what it needs: nothing yet.
-    pub(super) fn child_behind(&self, of: &Arc<Vmo>, first: u64, pages: u64, owner: u64) -> ZxResult<Self> {
+    /// The memory of a child of the VMO `of`, whose memory this is, that copies a page when it writes it: nothing yet. It has
+    /// `pages` pages and sees those of `part`.
+    pub(super) fn child_behind(&mut self, of: &Arc<Vmo>, part: Range<u64>, pages: u64, owner: u64) -> ZxResult<Self> {
+        let first = part.start;
         if self.pins != 0 || self.cache != CachePolicy::Cached {
             return Err(ZxError::BadState);
         }
-        let mut child = match (&self.missing, &self.backing) {
-            // Its pages are its own: they are shared node by node, as those of any VMO.
-            (Missing::Behind { .. }, Backing::Paged(tree)) => {
-                let mut shared = tree.snapshot(owner);
-                let end = first.saturating_add(pages).min(self.pages()) + self.bias;
-                shared.remove(end..u64::MAX, Stamps::Leave)?;
-                let mut child = Self::new(pages, Backing::Paged(shared), CachePolicy::Cached);
-                child.bias = first + self.bias;
-                child
-            }
-            _ => Self::new(pages, Backing::Paged(PageTree::new(owner)), CachePolicy::Cached),
+        let Missing::Behind { of, first: behind, pages: limit } = &self.missing else {
+            let mut child = Self::new(pages, Backing::Paged(PageTree::new(owner)), CachePolicy::Cached);
+            let seen = self.pages().min(part.end).saturating_sub(first).min(pages);
+            child.missing = self.window(of, first, seen)?;
+            return Ok(child);
         };
-        child.missing = match &self.missing {
-            Missing::Behind { of, first: behind, pages: limit } => {
-                let left = limit.saturating_sub(first).min(pages);
-                Missing::Behind { of: of.clone(), first: behind + first, pages: left }
-            }
-            _ => Missing::Behind { of: of.clone(), first, pages: self.pages().saturating_sub(first).min(pages) },
-        };
+        // Its own pages are shared node by node, as those of any VMO; the others are the same parent's.
+        let Backing::Paged(tree) = &self.backing else { return Err(ZxError::NotSupported) };
+        let mut shared = tree.snapshot(owner);
+        let end = first.saturating_add(pages).min(self.pages()) + self.bias;
+        shared.remove(end..u64::MAX, Stamps::Leave)?;
+        let mut child = Self::new(pages, Backing::Paged(shared), CachePolicy::Cached);
+        child.bias = first + self.bias;
+        let seen = limit.load(Ordering::Relaxed).min(part.end).saturating_sub(first).min(pages);
+        child.missing = of.memory().0.window(of, behind + first, seen)?;
+        self.views.write_protect(self.cache);
         Ok(child)
+    }
+
+    /// What a child sees of `pages` pages of the VMO `of`, whose memory this is.
+    fn window(&mut self, of: &Arc<Vmo>, first: u64, pages: u64) -> ZxResult<Missing> {
+        let pages = try_arc(AtomicU64::new(pages))?;
+        if self.windows.len() == self.windows.capacity() {
+            self.windows.retain(|(_, window)| window.strong_count() != 0);
+        }
+        self.windows.try_push((first, Arc::downgrade(&pages)))?;
+        Ok(Missing::Behind { of: of.clone(), first, pages })
+    }
+
+    /// Copies every page that its parent has and it has not, so that what it sees changes only by itself.
+    pub(super) fn settle(&mut self) -> ZxResult {
+        let Missing::Behind { pages, .. } = &self.missing else { return Ok(()) };
+        for index in 0..pages.load(Ordering::Relaxed).min(self.pages()) {
+            self.fill(index)?;
+        }
+        Ok(())
+    }
+
+    /// Runs `use_page` on what stands for the page, which stays locked in its place meanwhile; `None` when that is zero.
+    ///
+    /// # Errors
+    /// - As [`Memory::fill`].
+    #[inline(always)]
+    pub(super) fn with_page<R>(&mut self, index: u64, use_page: impl FnOnce(&Frame) -> R) -> ZxResult<Option<R>> {
+        if !matches!(self.missing, Missing::Zero) && self.present(index).is_none() {
+            return self.with_page_elsewhere(index, use_page);
+        }
+        Ok(self.with_frame(index, use_page))
+    }
+
+    #[cold]
+    fn with_page_elsewhere<R>(&self, index: u64, use_page: impl FnOnce(&Frame) -> R) -> ZxResult<Option<R>> {
+        match &self.missing {
+            Missing::Pager(source) => Err(source.verdict()),
+            Missing::Behind { of, first, pages } if index < pages.load(Ordering::Relaxed) => {
+                let (mut parent, start) = of.memory();
+                match parent.fill(start + first + index) {
+                    Err(ZxError::ShouldWait) => Err(ZxError::ShouldWait),
+                    Err(_) => Ok(None),
+                    Ok(()) if start + first + index < parent.pages() => Ok(parent.with_frame(start + first + index, use_page)),
+                    Ok(()) => Ok(None),
+                }
+            }
+            Missing::Behind { .. } | Missing::Zero => Ok(None),
+        }
     }
 }
 

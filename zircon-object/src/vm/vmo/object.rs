@@ -33,6 +33,8 @@ pub(super) enum Origin {
     Root,
     /// As a copy of another one.
     Snapshot,
+    /// As a copy that shows the other one's pages until they are written.
+    LateCopy,
     /// As a window into another one.
     Slice,
 }
@@ -221,21 +223,30 @@ impl Vmo {
     pub(in crate::vm) fn add_view(&self, mut view: View) -> ZxResult<MapToken> {
         let (mut memory, first) = self.memory();
         view.first += first;
-        let token = memory.views.add(view)?;
+        let token = memory.views.add(view.clone())?;
+        if let Err(error) = memory.show(token, &view) {
+            memory.views.remove(token);
+            return Err(error);
+        }
         self.mapped.fetch_add(1, Ordering::Relaxed);
         Ok(token)
     }
 
     /// Forgets a mapping; its pages have left the page table or do so with the whole table.
     pub(in crate::vm) fn remove_view(&self, token: MapToken) {
-        self.memory().0.views.remove(token);
+        let mut memory = self.memory().0;
+        memory.hide(token);
+        memory.views.remove(token);
         self.mapped.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Changes what a mapping shows; `first` counts from this object's first page.
     pub(in crate::vm) fn change_view(&self, token: MapToken, change: impl FnOnce(&mut View)) {
-        if let Some(view) = self.memory().0.views.get_mut(token) {
-            change(view);
+        let mut memory = self.memory().0;
+        let Some(view) = memory.views.get_mut(token) else { return };
+        change(view);
+        if memory.is_shown_by_parent() {
+            memory.show_again(token);
         }
     }
 }

@@ -251,6 +251,7 @@ impl Memory {
             return Err(ZxError::BadState);
         }
         self.views.unmap(range.clone(), None);
+        self.views_behind.unmap(range.clone(), None);
         let range = self.in_tree(&range);
         self.tree_mut()?.remove(range, Stamps::Clear)
     }

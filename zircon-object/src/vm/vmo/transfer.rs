@@ -36,9 +36,8 @@ impl Vmo {
         let len = into.len();
         let (mut memory, first) = self.checked(offset, len)?;
         for (index, at, done, count) in pieces(offset, len) {
-            memory.fill(first + index)?;
             let to = &mut into[done..done + count];
-            if memory.with_frame(first + index, |frame| frame.read(at, to)).is_none() {
+            if memory.with_page(first + index, |frame| frame.read(at, to))?.is_none() {
                 into[done..done + count].fill(0);
             }
         }
@@ -69,8 +68,7 @@ impl Vmo {
         let (mut memory, first) = self.checked(offset, len)?;
         copy(offset, to, len, |index, at, to, count| {
             let index = first + index;
-            memory.fill(index)?;
-            match memory.with_frame(index, |frame| user::write_from_frame(to, frame, at, count)) {
+            match memory.with_page(index, |frame| user::write_from_frame(to, frame, at, count))? {
                 Some(copied) => Ok(copied),
                 None => Ok(user::write_bytes(to, &ZEROS[..count])),
             }
