@@ -295,16 +295,16 @@ fn waits_for_more_items_than_the_level_allows_are_refused() {
     let program = Program::new();
     let event = program.event();
     let items = program.put(&[zx_abi::WaitItem { handle: event, waitfor: Signals::empty(), pending: Signals::empty() }; 17]);
-    let wait = |caller: &crate::Caller<'_>| now(crate::object::wait::sys_object_wait_many(caller, both(items), 17, 0));
+    let wait = |caller: &Caller<'_>| now(crate::object::wait::sys_object_wait_many(caller, both(items), 17, 0));
     assert_eq!(wait(&program.caller()), Err(ZxError::TimedOut));
-    assert_eq!(wait(&program.caller().at(crate::Level::Zircon2019)), Err(ZxError::OutOfRange));
+    assert_eq!(wait(&program.caller().at(Level::Zircon2019)), Err(ZxError::OutOfRange));
 }
 
 #[test]
 fn the_debug_log_is_written_and_read_with_its_rights() {
     let program = Program::new();
     // Making one without a resource is for programs of 2019.
-    let caller = program.caller().at(crate::Level::Zircon2019);
+    let caller = program.caller().at(Level::Zircon2019);
     let (writer, reader) = (
         program.one(|out| debug::sys_debuglog_create(&caller, 0, 0, out)),
         program.one(|out| debug::sys_debuglog_create(&caller, 0, 0x4000_0000, out)),
