@@ -75,6 +75,10 @@ modes! {
     CreateEvent = "create-event",
     /// Uses a bad handle, and says what came out.
     BadHandle = "bad-handle",
+    /// Writes messages that nobody reads.
+    FloodChannel = "flood-channel",
+    /// Has a thread in each blocking call.
+    BlockEverywhere = "block-everywhere",
 }
 
 /// Runs as a child if the arguments say so.
@@ -136,6 +140,14 @@ fn run(mode: Mode) -> ZxResult<i64> {
         Mode::GarbageSyscall => run_code(&[0x48, 0xb8, 43, 0, 0, 0, 1, 0, 0, 0, 0x0f, 0x05]),
         Mode::CreateChannel => Ok(negated(Channel::create().map(drop))),
         Mode::CreateEvent => Ok(negated(Event::create().map(drop))),
+        Mode::FloodChannel => {
+            let (left, _right) = Channel::create()?;
+            for _ in 0..4000 {
+                left.write(b"unread", alloc::vec![])?;
+            }
+            Ok(SURVIVED)
+        }
+        Mode::BlockEverywhere => crate::blocking::block_everywhere(),
         Mode::BadHandle => Ok(negated(memory::call(
             SyscallId::ObjectSignal,
             &[0x7ff7, 0, 0],

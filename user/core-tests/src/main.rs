@@ -20,8 +20,11 @@ mod runner;
 mod world;
 
 mod bad_syscall;
+mod blocking;
 mod channel;
 mod channel_call;
+mod channel_call_rule;
+mod channel_rule;
 mod channel_write_etc;
 mod channel_write_etc_refusal;
 mod clock_object;
@@ -34,8 +37,10 @@ mod futex;
 mod handle;
 mod job;
 mod object_info;
+mod order;
 mod port;
 mod process;
+mod race;
 mod resource;
 mod socket;
 mod system_event;
@@ -60,7 +65,9 @@ const SUITES: &[&Suite] = &[
     &event::SUITE,
     &event_pair::SUITE,
     &channel::SUITE,
+    &channel_rule::SUITE,
     &channel_call::SUITE,
+    &channel_call_rule::SUITE,
     &channel_write_etc::SUITE,
     &channel_write_etc_refusal::SUITE,
     &socket::SUITE,
@@ -73,6 +80,9 @@ const SUITES: &[&Suite] = &[
     &system_event::SUITE,
     &time::SUITE,
     &futex::SUITE,
+    &order::SUITE,
+    &blocking::SUITE,
+    &race::SUITE,
     &vmo::SUITE,
     &vmar::SUITE,
     &object_info::SUITE,
