@@ -154,11 +154,12 @@ fn play(capacity: usize, size: usize, ops: Vec<Op>) -> Result<(), TestCaseError>
                 model.queues[end].clear();
             }
         }
-        for end in 0..2 {
-            if model.open[end] {
-                prop_assert_eq!(ends[end].base().signals().get(), model.signals(end));
+        for (end, fifo) in ends.iter().enumerate() {
+            let open = model.open[end];
+            if open {
+                prop_assert_eq!(fifo.base().signals().get(), model.signals(end));
             }
-            prop_assert_eq!(ends[end].base().handle_count(), u32::from(model.open[end]));
+            prop_assert_eq!(fifo.base().handle_count(), u32::from(open));
         }
     }
     drop(handles);

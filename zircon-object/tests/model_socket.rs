@@ -131,11 +131,11 @@ impl Model {
     }
 
     fn set_write_threshold(&mut self, end: usize, bytes: usize) -> Result<(), ZxError> {
-        if bytes > CAPACITY {
-            return Err(ZxError::InvalidArgs);
-        }
         if self.ends[1 - end].closed {
             return Err(ZxError::PeerClosed);
+        }
+        if bytes > CAPACITY {
+            return Err(ZxError::InvalidArgs);
         }
         self.ends[end].write_threshold = bytes;
         Ok(())
