@@ -87,7 +87,10 @@ impl VectorState {
     /// The SSE, AVX and AVX-512 registers; what the CPU lacks is zero.
     #[must_use]
     pub fn vector_regs(&self, layout: &Layout) -> VectorRegs {
-        let mut regs = VectorRegs { mxcsr: u32::from_le_bytes(self.get(MXCSR)), ..VectorRegs::default() };
+        let mut regs = VectorRegs {
+            mxcsr: u32::from_le_bytes(self.get(MXCSR)),
+            ..VectorRegs::default()
+        };
         let (low, high) = regs.zmm.split_at_mut(16);
         if self.in_use(layout, SSE) {
             for (i, zmm) in low.iter_mut().enumerate() {
@@ -146,7 +149,12 @@ impl VectorState {
         if let Some(opmask) = layout.opmask {
             self.put_words(opmask, regs.opmask);
         }
-        let optional = [(layout.avx, AVX), (layout.opmask, OPMASK), (layout.zmm_upper, ZMM_UPPER), (layout.zmm_high, ZMM_HIGH)];
+        let optional = [
+            (layout.avx, AVX),
+            (layout.opmask, OPMASK),
+            (layout.zmm_upper, ZMM_UPPER),
+            (layout.zmm_high, ZMM_HIGH),
+        ];
         self.use_component(layout, SSE);
         for (_, component) in optional.into_iter().filter(|(offset, _)| offset.is_some()) {
             self.use_component(layout, component);
@@ -155,7 +163,8 @@ impl VectorState {
     }
 
     fn in_use(&self, layout: &Layout, component: u32) -> bool {
-        layout.header == Header::Missing || u64::from_le_bytes(self.get(XSTATE_BV)) >> component & 1 == 1
+        layout.header == Header::Missing
+            || u64::from_le_bytes(self.get(XSTATE_BV)) >> component & 1 == 1
     }
 
     /// Its bytes are true from now on.
@@ -168,7 +177,10 @@ impl VectorState {
 
     /// `N` bytes that do not cross a line.
     fn get<const N: usize>(&self, offset: usize) -> [u8; N] {
-        let line = self.lines().get(offset / LINE).map_or([0; LINE], |line| line.0);
+        let line = self
+            .lines()
+            .get(offset / LINE)
+            .map_or([0; LINE], |line| line.0);
         core::array::from_fn(|i| line.get(offset % LINE + i).copied().unwrap_or(0))
     }
 
@@ -210,14 +222,25 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let mut area = area();
-        let mut regs = VectorRegs { mxcsr: 0x1f80, ..VectorRegs::default() };
+        let mut regs = VectorRegs {
+            mxcsr: 0x1f80,
+            ..VectorRegs::default()
+        };
         for (i, word) in regs.zmm.as_flattened_mut().iter_mut().enumerate() {
             *word = 0x100 + i as u64;
         }
         regs.opmask = [1, 2, 3, 4, 5, 6, 7, 8];
         area.set_vector_regs(&FULL, &regs).unwrap();
         assert_eq!(area.vector_regs(&FULL), regs);
-        let mut fp = FpRegs { fcw: 0x37f, fsw: 1, ftw: 0xff, fop: 2, fip: 3, fdp: 4, ..FpRegs::default() };
+        let mut fp = FpRegs {
+            fcw: 0x37f,
+            fsw: 1,
+            ftw: 0xff,
+            fop: 2,
+            fip: 3,
+            fdp: 4,
+            ..FpRegs::default()
+        };
         fp.st[7] = [5, 6];
         area.set_fp_regs(&FULL, &fp);
         assert_eq!(area.fp_regs(&FULL), fp);
@@ -227,16 +250,34 @@ mod tests {
     #[test]
     fn a_component_in_its_initial_state_is_not_read_from_memory() {
         let mut area = area();
-        area.set_fp_regs(&FULL, &FpRegs { fcw: 1, ..FpRegs::default() });
+        area.set_fp_regs(
+            &FULL,
+            &FpRegs {
+                fcw: 1,
+                ..FpRegs::default()
+            },
+        );
         area.put(XSTATE_BV, [0; 8]);
-        assert_eq!(area.fp_regs(&FULL), FpRegs { fcw: FCW_INITIAL, ..FpRegs::default() });
+        assert_eq!(
+            area.fp_regs(&FULL),
+            FpRegs {
+                fcw: FCW_INITIAL,
+                ..FpRegs::default()
+            }
+        );
     }
 
     #[test]
     fn an_mxcsr_that_the_cpu_would_refuse_is_refused() {
         let mut area = area();
-        let regs = VectorRegs { mxcsr: 1 << 16, ..VectorRegs::default() };
-        assert_eq!(area.set_vector_regs(&FULL, &regs), Err(ZxError::InvalidArgs));
+        let regs = VectorRegs {
+            mxcsr: 1 << 16,
+            ..VectorRegs::default()
+        };
+        assert_eq!(
+            area.set_vector_regs(&FULL, &regs),
+            Err(ZxError::InvalidArgs)
+        );
         assert_eq!(area.vector_regs(&FULL), VectorRegs::default());
     }
 }

@@ -40,7 +40,11 @@ const BACKTRACE_MAX: usize = 16;
 
 /// Raises an exception in the calling thread. When it returns the thread goes on, or finds that it was killed.
 #[inline(never)]
-pub(crate) async fn raise(thread: &Arc<Thread>, mut context: Box<UserContext>, cause: Cause) -> Box<UserContext> {
+pub(crate) async fn raise(
+    thread: &Arc<Thread>,
+    mut context: Box<UserContext>,
+    cause: Cause,
+) -> Box<UserContext> {
     context::flush(&mut context);
     thread.park(context);
     let verdict = raise::ask_all(thread, kind_of(cause), report_of(cause)).await;
@@ -53,7 +57,10 @@ pub(crate) async fn raise(thread: &Arc<Thread>, mut context: Box<UserContext>, c
 }
 
 /// Before the first instruction: tells debuggers, to whom the thread looks as if it stood there.
-pub(crate) async fn announce_start(thread: &Arc<Thread>, mut context: Box<UserContext>) -> Box<UserContext> {
+pub(crate) async fn announce_start(
+    thread: &Arc<Thread>,
+    mut context: Box<UserContext>,
+) -> Box<UserContext> {
     if !raise::anybody_hears(thread) {
         return context;
     }
@@ -90,27 +97,72 @@ fn report_of(cause: Cause) -> ExceptionReport {
         Cause::Hardware { vector, code } => (vector, code, 0),
         Cause::BadSyscall | Cause::Policy => (0, 0, 0),
     };
-    ExceptionReport { size: raise::REPORT_SIZE, kind: kind_of(cause).raw(), vector, err_code, cr2 }
+    ExceptionReport {
+        size: raise::REPORT_SIZE,
+        kind: kind_of(cause).raw(),
+        vector,
+        err_code,
+        cr2,
+    }
 }
 
 /// Writes registers, cause and backtrace to the log. Frames are followed by frame pointers as far as they can be read.
 fn report(thread: &Thread, context: &UserContext, cause: Cause) {
     let process = thread.process();
     let name = process.name().map(|name| name.get()).unwrap_or_default();
-    let name = core::str::from_utf8(&name).unwrap_or("?").trim_end_matches('\0');
+    let name = core::str::from_utf8(&name)
+        .unwrap_or("?")
+        .trim_end_matches('\0');
     let (pid, tid) = (process.base().koid().0, thread.base().koid().0);
-    log::error!("<== {} in process '{name}' ({pid}), thread {tid}: killed", describe(cause));
+    log::error!(
+        "<== {} in process '{name}' ({pid}), thread {tid}: killed",
+        describe(cause)
+    );
     match cause {
-        Cause::PageFault { addr, code } => log::error!("    fault address {addr:#018x}, error code {code:#x}"),
-        Cause::Hardware { vector, code } => log::error!("    vector {vector}, error code {code:#x}"),
+        Cause::PageFault { addr, code } => {
+            log::error!("    fault address {addr:#018x}, error code {code:#x}")
+        }
+        Cause::Hardware { vector, code } => {
+            log::error!("    vector {vector}, error code {code:#x}")
+        }
         Cause::BadSyscall | Cause::Policy => {}
     }
     let r = &context.regs;
-    log::error!("    rax {:#018x} rbx {:#018x} rcx {:#018x} rdx {:#018x}", r.rax, r.rbx, r.rcx, r.rdx);
-    log::error!("    rsi {:#018x} rdi {:#018x} rbp {:#018x} rsp {:#018x}", r.rsi, r.rdi, r.rbp, r.rsp);
-    log::error!("    r8  {:#018x} r9  {:#018x} r10 {:#018x} r11 {:#018x}", r.r8, r.r9, r.r10, r.r11);
-    log::error!("    r12 {:#018x} r13 {:#018x} r14 {:#018x} r15 {:#018x}", r.r12, r.r13, r.r14, r.r15);
-    log::error!("    rip {:#018x} rflags {:#x} fs {:#x} gs {:#x}", r.rip, r.rflags, r.fs_base, r.gs_base);
+    log::error!(
+        "    rax {:#018x} rbx {:#018x} rcx {:#018x} rdx {:#018x}",
+        r.rax,
+        r.rbx,
+        r.rcx,
+        r.rdx
+    );
+    log::error!(
+        "    rsi {:#018x} rdi {:#018x} rbp {:#018x} rsp {:#018x}",
+        r.rsi,
+        r.rdi,
+        r.rbp,
+        r.rsp
+    );
+    log::error!(
+        "    r8  {:#018x} r9  {:#018x} r10 {:#018x} r11 {:#018x}",
+        r.r8,
+        r.r9,
+        r.r10,
+        r.r11
+    );
+    log::error!(
+        "    r12 {:#018x} r13 {:#018x} r14 {:#018x} r15 {:#018x}",
+        r.r12,
+        r.r13,
+        r.r14,
+        r.r15
+    );
+    log::error!(
+        "    rip {:#018x} rflags {:#x} fs {:#x} gs {:#x}",
+        r.rip,
+        r.rflags,
+        r.fs_base,
+        r.gs_base
+    );
     let mut frame = usize::try_from(r.rbp).unwrap_or(0);
     for depth in 1..BACKTRACE_MAX {
         let mut words = [0; 16];
@@ -118,7 +170,12 @@ fn report(thread: &Thread, context: &UserContext, cause: Cause) {
             break;
         }
         let (next, back) = words.split_at(8);
-        let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |value, byte| value << 8 | usize::from(*byte));
+        let word = |bytes: &[u8]| {
+            bytes
+                .iter()
+                .rev()
+                .fold(0, |value, byte| value << 8 | usize::from(*byte))
+        };
         log::error!("    #{depth} {:#018x}", word(back));
         if word(next) <= frame {
             break;

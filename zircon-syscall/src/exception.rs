@@ -9,7 +9,10 @@ use zx_abi::exception::ExceptionChannelOptions;
 use zx_abi::{HandleValue, ObjectType, Rights, ZxError, ZxResult};
 
 /// What a listener must be allowed to do with the task: it gets handles with the rights of this one.
-const LISTEN: Rights = Rights::INSPECT.union(Rights::DUPLICATE).union(Rights::TRANSFER).union(Rights::MANAGE_THREAD);
+const LISTEN: Rights = Rights::INSPECT
+    .union(Rights::DUPLICATE)
+    .union(Rights::TRANSFER)
+    .union(Rights::MANAGE_THREAD);
 
 /// Makes the channel through which the exceptions of a task are heard.
 ///
@@ -34,7 +37,10 @@ pub(crate) fn sys_task_create_exception_channel(
     caller.policy(PolicyCondition::NewChannel)?;
     let (object, _) = caller.get_any(handle, LISTEN)?;
     let rights = caller.process().handles().find(handle)?.rights();
-    let both = Audience { thread: rights, process: Some(rights) };
+    let both = Audience {
+        thread: rights,
+        process: Some(rights),
+    };
     let enumerate = |channel: &ExceptionChannel| {
         if rights.contains(Rights::ENUMERATE) {
             channel.bind(both)
@@ -45,16 +51,27 @@ pub(crate) fn sys_task_create_exception_channel(
     let listener = match object.object_type() {
         ObjectType::Job => {
             let job = downcast::<Job>(object)?;
-            enumerate(if debugger { job.debugger_channel() } else { job.exception_channel() })?
+            enumerate(if debugger {
+                job.debugger_channel()
+            } else {
+                job.exception_channel()
+            })?
         }
         ObjectType::Process => {
             let process = downcast::<Process>(object)?;
-            enumerate(if debugger { process.debugger_channel() } else { process.exception_channel() })?
+            enumerate(if debugger {
+                process.debugger_channel()
+            } else {
+                process.exception_channel()
+            })?
         }
         ObjectType::Thread if debugger => return Err(ZxError::InvalidArgs),
-        ObjectType::Thread => {
-            downcast::<Thread>(object)?.exception_channel().bind(Audience { thread: rights, process: None })?
-        }
+        ObjectType::Thread => downcast::<Thread>(object)?
+            .exception_channel()
+            .bind(Audience {
+                thread: rights,
+                process: None,
+            })?,
         _ => return Err(ZxError::WrongType),
     };
     caller.give(listener, out)
@@ -65,7 +82,11 @@ pub(crate) fn sys_task_create_exception_channel(
 /// # Errors
 /// - `BadHandle`, `WrongType`: not an exception.
 /// - `NoMemory`, `InvalidArgs`: no memory, or `out` cannot be written.
-pub(crate) fn sys_exception_get_thread(caller: &Caller<'_>, handle: HandleValue, out: UserOut<HandleValue>) -> ZxResult {
+pub(crate) fn sys_exception_get_thread(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    out: UserOut<HandleValue>,
+) -> ZxResult {
     give_task(caller, handle, out, Exception::thread_handle)
 }
 
@@ -75,7 +96,11 @@ pub(crate) fn sys_exception_get_thread(caller: &Caller<'_>, handle: HandleValue,
 /// - `BadHandle`, `WrongType`: not an exception.
 /// - `AccessDenied`: the listener listens to a thread only.
 /// - `NoMemory`, `InvalidArgs`: no memory, or `out` cannot be written.
-pub(crate) fn sys_exception_get_process(caller: &Caller<'_>, handle: HandleValue, out: UserOut<HandleValue>) -> ZxResult {
+pub(crate) fn sys_exception_get_process(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    out: UserOut<HandleValue>,
+) -> ZxResult {
     give_task(caller, handle, out, Exception::process_handle)
 }
 

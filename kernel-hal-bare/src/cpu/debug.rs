@@ -1,7 +1,9 @@
 //! Debug registers: loaded with the vector state, so that a thread without breakpoints pays nothing for them.
 
 use super::percpu::current;
-use super::registers::{read_dr6, write_dr0, write_dr1, write_dr2, write_dr3, write_dr6, write_dr7};
+use super::registers::{
+    read_dr6, write_dr0, write_dr1, write_dr2, write_dr3, write_dr6, write_dr7,
+};
 use kernel_hal::context::{DebugState, UserContext};
 
 /// No breakpoint; the bit that is always one.
@@ -40,7 +42,8 @@ pub(crate) fn took_exception(context: &mut UserContext) {
     let status = read_dr6();
     context.debug.status = status | STATUS_RESET;
     clear_status();
-    let on_execution = |i: usize| status >> i & 1 == 1 && context.debug.control >> (16 + 4 * i) & 3 == 0;
+    let on_execution =
+        |i: usize| status >> i & 1 == 1 && context.debug.control >> (16 + 4 * i) & 3 == 0;
     if (0..context.debug.addresses.len()).any(on_execution) {
         context.regs.rflags |= RESUME_FLAG;
     }

@@ -5,6 +5,7 @@
 
 use super::exception::{Exception, ExceptionChannel};
 use super::thread_state::{state, BlockedOn, Phase};
+pub use super::thread_state::{Attention, Last, Suspended};
 use super::Process;
 use crate::alloc_try::try_arc;
 use crate::object::{KernelObject, Koid, Name, ObjectBase, TypedObject};
@@ -43,17 +44,6 @@ struct Inner {
     parked: Option<Box<UserContext>>,
     exception: Option<(Arc<Exception>, ExceptionHandler)>,
     initial: bool,
-}
-
-/// What a thread has to do before it may run user code or sleep.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Attention {
-    /// Nothing.
-    None,
-    /// Stop until resumed.
-    Suspend,
-    /// Die; wins over suspension.
-    Kill,
 }
 
 const SUSPEND: u32 = 1;
@@ -379,25 +369,6 @@ impl Thread {
         let ns = i128::from(ticks) * i128::from(ratio.numerator) / i128::from(ratio.denominator);
         i64::try_from(ns).unwrap_or(i64::MAX)
     }
-}
-
-/// Whether a thread is to show as suspended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Suspended {
-    /// It has stopped.
-    Yes,
-    /// It goes on.
-    No,
-}
-
-/// Whether the thread that ended was the last one of its process.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[must_use = "the last thread has to tear its process down"]
-pub enum Last {
-    /// The process has no thread left: the caller tears it down.
-    Yes,
-    /// Others go on.
-    No,
 }
 
 impl KernelObject for Thread {

@@ -47,6 +47,36 @@ pub enum Phase {
     Dead,
 }
 
+/// What a thread has to do before it may run user code or sleep.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Attention {
+    /// Nothing.
+    None,
+    /// Stop until resumed.
+    Suspend,
+    /// Die; wins over suspension.
+    Kill,
+}
+
+/// Whether a thread is to show as suspended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Suspended {
+    /// It has stopped.
+    Yes,
+    /// It goes on.
+    No,
+}
+
+/// Whether the thread that ended was the last one of its process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use = "the last thread has to tear its process down"]
+pub enum Last {
+    /// The process has no thread left: the caller tears it down.
+    Yes,
+    /// Others go on.
+    No,
+}
+
 /// ZX_THREAD_STATE_* without a reason of blocking.
 pub(crate) mod state {
     pub(crate) const NEW: u32 = 0;

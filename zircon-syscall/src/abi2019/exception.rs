@@ -30,7 +30,11 @@ pub(crate) fn sys_task_bind_exception_port(
     options: u32,
 ) -> ZxResult {
     let options = ExceptionChannelOptions::from_bits(options).ok_or(ZxError::InvalidArgs)?;
-    let port = if port == HANDLE_INVALID { None } else { Some(caller.get::<Port>(port, Rights::empty())?) };
+    let port = if port == HANDLE_INVALID {
+        None
+    } else {
+        Some(caller.get::<Port>(port, Rights::empty())?)
+    };
     let (task, _) = caller.get_any(handle, Rights::empty())?;
     with_place(task, options, |place| match port {
         Some(port) => place.bind_port(port, key),
@@ -48,11 +52,19 @@ fn with_place(
     match task.object_type() {
         ObjectType::Job => {
             let job = downcast::<Job>(task)?;
-            f(if debugger { job.debugger_channel() } else { job.exception_channel() })
+            f(if debugger {
+                job.debugger_channel()
+            } else {
+                job.exception_channel()
+            })
         }
         ObjectType::Process => {
             let process = downcast::<Process>(task)?;
-            f(if debugger { process.debugger_channel() } else { process.exception_channel() })
+            f(if debugger {
+                process.debugger_channel()
+            } else {
+                process.exception_channel()
+            })
         }
         ObjectType::Thread if debugger => Err(ZxError::InvalidArgs),
         ObjectType::Thread => f(downcast::<Thread>(task)?.exception_channel()),

@@ -58,7 +58,11 @@ impl ExceptionChannel {
     /// A free place of this kind.
     #[must_use]
     pub const fn new(kind: ExceptionHandler) -> Self {
-        Self { kind, slot: Mutex::new(Slot::Free), port: Mutex::new(None) }
+        Self {
+            kind,
+            slot: Mutex::new(Slot::Free),
+            port: Mutex::new(None),
+        }
     }
 
     /// Which handler listens here.
@@ -82,7 +86,9 @@ impl ExceptionChannel {
             match &*slot {
                 Slot::Closed => return Err(ZxError::BadState),
                 Slot::Bound(other) if other.is_there() => return Err(ZxError::AlreadyBound),
-                Slot::Free | Slot::Bound(_) => core::mem::replace(&mut *slot, Slot::Bound(Listener { end, audience })),
+                Slot::Free | Slot::Bound(_) => {
+                    core::mem::replace(&mut *slot, Slot::Bound(Listener { end, audience }))
+                }
             }
         };
         drop(old);
@@ -115,14 +121,22 @@ impl ExceptionChannel {
     /// # Errors
     /// - `BadState`: no port listens.
     pub fn unbind_port(&self) -> ZxResult {
-        let port = self.port.lock().take().filter(|port| port.is_there()).ok_or(ZxError::BadState)?;
+        let port = self
+            .port
+            .lock()
+            .take()
+            .filter(|port| port.is_there())
+            .ok_or(ZxError::BadState)?;
         port.port_ended();
         Ok(())
     }
 
     /// Whether a port listens.
     pub(super) fn has_port(&self) -> bool {
-        self.port.lock().as_ref().is_some_and(|port| port.is_there())
+        self.port
+            .lock()
+            .as_ref()
+            .is_some_and(|port| port.is_there())
     }
 
     /// Queues an exception at the port.
@@ -131,7 +145,12 @@ impl ExceptionChannel {
     /// - `Next`: no port listens.
     /// - `NoMemory`: no memory for the packet.
     pub(super) fn send_to_port(&self, exception: &Arc<Exception>) -> ZxResult {
-        let port = self.port.lock().clone().filter(|port| port.is_there()).ok_or(ZxError::Next)?;
+        let port = self
+            .port
+            .lock()
+            .clone()
+            .filter(|port| port.is_there())
+            .ok_or(ZxError::Next)?;
         exception.hand_to_port(self.kind, port.clone());
         port.send(exception)
     }
@@ -162,11 +181,15 @@ impl ExceptionChannel {
     /// - `NoMemory`: no memory for the message.
     pub(super) fn send(&self, exception: &Arc<Exception>) -> ZxResult {
         let (channel, audience) = match &*self.slot.lock() {
-            Slot::Bound(listener) if listener.is_there() => (listener.channel()?, listener.audience),
+            Slot::Bound(listener) if listener.is_there() => {
+                (listener.channel()?, listener.audience)
+            }
             Slot::Bound(_) | Slot::Free | Slot::Closed => return Err(ZxError::Next),
         };
         let mut handles = Vec::new();
-        handles.try_reserve_exact(1).map_err(|_| ZxError::NoMemory)?;
+        handles
+            .try_reserve_exact(1)
+            .map_err(|_| ZxError::NoMemory)?;
         exception.hand_to(self.kind, audience);
         handles.push(Handle::new(exception.clone())?);
         let message = Message::from_kernel(message_of(exception).as_bytes(), handles)?;

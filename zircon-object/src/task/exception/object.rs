@@ -8,7 +8,9 @@ use crate::signal::port::Port;
 use crate::task::Thread;
 use alloc::sync::Arc;
 use kernel_hal::sync::Mutex;
-use zx_abi::exception::{ExceptionHandler, ExceptionReport, ExceptionState, ExceptionStrategy, ExceptionType};
+use zx_abi::exception::{
+    ExceptionHandler, ExceptionReport, ExceptionState, ExceptionStrategy, ExceptionType,
+};
 use zx_abi::{ObjectType, Signals, ZxError, ZxResult};
 
 /// One exception of one thread. It goes from listener to listener; each answers by closing the last handle.
@@ -35,7 +37,11 @@ impl Exception {
     ///
     /// # Errors
     /// - `NoMemory`: the kernel heap is exhausted.
-    pub fn new(thread: Arc<Thread>, kind: ExceptionType, report: ExceptionReport) -> ZxResult<Arc<Self>> {
+    pub fn new(
+        thread: Arc<Thread>,
+        kind: ExceptionType,
+        report: ExceptionReport,
+    ) -> ZxResult<Arc<Self>> {
         let inner = Inner {
             handler: ExceptionHandler::None,
             audience: None,
@@ -44,7 +50,13 @@ impl Exception {
             strategy: ExceptionStrategy::FirstChance,
             answered: false,
         };
-        try_arc(Self { base: ObjectBase::new(Signals::empty()), thread, kind, report, inner: Mutex::new(inner) })
+        try_arc(Self {
+            base: ObjectBase::new(Signals::empty()),
+            thread,
+            kind,
+            report,
+            inner: Mutex::new(inner),
+        })
     }
 
     /// The thread that stopped.
@@ -80,7 +92,12 @@ impl Exception {
     /// - `AccessDenied`: the listener listens to a thread only.
     /// - `NoMemory`: the system has as many handles as it may have.
     pub fn process_handle(&self) -> ZxResult<Handle> {
-        let rights = self.inner.lock().audience.and_then(|audience| audience.process).ok_or(ZxError::AccessDenied)?;
+        let rights = self
+            .inner
+            .lock()
+            .audience
+            .and_then(|audience| audience.process)
+            .ok_or(ZxError::AccessDenied)?;
         Handle::with_rights(self.thread.process().clone(), rights)
     }
 
@@ -155,7 +172,10 @@ impl Exception {
     pub(super) fn skip(&self, listener: &ExceptionPort) {
         {
             let mut inner = self.inner.lock();
-            let asked = inner.port.as_ref().is_some_and(|port| core::ptr::eq(&raw const **port, listener));
+            let asked = inner
+                .port
+                .as_ref()
+                .is_some_and(|port| core::ptr::eq(&raw const **port, listener));
             if !asked || inner.answered {
                 return;
             }

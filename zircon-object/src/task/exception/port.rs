@@ -22,7 +22,12 @@ pub(super) struct ExceptionPort {
 
 impl ExceptionPort {
     pub(super) fn new(port: Arc<Port>, key: u64) -> ZxResult<Arc<Self>> {
-        let listener = try_arc(Self { port, key, ended: AtomicBool::new(false), asked: Mutex::new(Vec::new()) })?;
+        let listener = try_arc(Self {
+            port,
+            key,
+            ended: AtomicBool::new(false),
+            asked: Mutex::new(Vec::new()),
+        })?;
         let weak = Arc::downgrade(&listener);
         listener.port.tell_end_to(weak)?;
         Ok(listener)
@@ -50,7 +55,12 @@ impl ExceptionPort {
         let mut payload = [0; 32];
         payload[..8].copy_from_slice(&thread.process().base().koid().0.to_le_bytes());
         payload[8..16].copy_from_slice(&thread.base().koid().0.to_le_bytes());
-        let packet = PortPacket { key: self.key, kind: exception.kind().raw(), status: 0, payload };
+        let packet = PortPacket {
+            key: self.key,
+            kind: exception.kind().raw(),
+            status: 0,
+            payload,
+        };
         let mut wakes = Wakes::none();
         let queued = self.port.queue_of(thread.base().koid(), packet, &mut wakes);
         wakes.wake();

@@ -8,8 +8,8 @@ use crate::task::{Job, Thread};
 use alloc::sync::Arc;
 use core::future::poll_fn;
 use core::task::Poll;
-use zx_abi::ZxResult;
 use zx_abi::exception::{ExceptionReport, ExceptionState, ExceptionStrategy, ExceptionType};
+use zx_abi::ZxResult;
 
 /// What became of an exception.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,10 +32,20 @@ enum Answer {
 }
 
 /// Asks the listeners of an exception in their order until one handles it.
-pub async fn ask_all(thread: &Arc<Thread>, kind: ExceptionType, report: ExceptionReport) -> Verdict {
-    let Ok(exception) = Exception::new(thread.clone(), kind, report) else { return Verdict::Unhandled };
+pub async fn ask_all(
+    thread: &Arc<Thread>,
+    kind: ExceptionType,
+    report: ExceptionReport,
+) -> Verdict {
+    let Ok(exception) = Exception::new(thread.clone(), kind, report) else {
+        return Verdict::Unhandled;
+    };
     let process = thread.process();
-    for slot in [process.debugger_channel(), thread.exception_channel(), process.exception_channel()] {
+    for slot in [
+        process.debugger_channel(),
+        thread.exception_channel(),
+        process.exception_channel(),
+    ] {
         if let Some(verdict) = decided(ask(thread, slot, &exception).await) {
             return verdict;
         }
@@ -57,23 +67,41 @@ pub async fn ask_all(thread: &Arc<Thread>, kind: ExceptionType, report: Exceptio
 pub async fn announce_start(thread: &Arc<Thread>) {
     if thread.is_initial() {
         for job in ancestry(thread.process().job()) {
-            if tell(thread, job.debugger_channel(), ExceptionType::ProcessStarting).await != Answer::NobodyThere {
+            if tell(
+                thread,
+                job.debugger_channel(),
+                ExceptionType::ProcessStarting,
+            )
+            .await
+                != Answer::NobodyThere
+            {
                 break;
             }
         }
     }
-    tell(thread, thread.process().debugger_channel(), ExceptionType::ThreadStarting).await;
+    tell(
+        thread,
+        thread.process().debugger_channel(),
+        ExceptionType::ThreadStarting,
+    )
+    .await;
 }
 
 /// Tells the process's debugger that the thread is about to end.
 pub async fn announce_exit(thread: &Arc<Thread>) {
-    tell(thread, thread.process().debugger_channel(), ExceptionType::ThreadExiting).await;
+    tell(
+        thread,
+        thread.process().debugger_channel(),
+        ExceptionType::ThreadExiting,
+    )
+    .await;
 }
 
 /// Whether anybody would hear of the thread's start or end; only then its registers have to be parked for that.
 pub fn anybody_hears(thread: &Thread) -> bool {
     thread.process().debugger_channel().is_bound()
-        || thread.is_initial() && ancestry(thread.process().job()).any(|job| job.debugger_channel().is_bound())
+        || thread.is_initial()
+            && ancestry(thread.process().job()).any(|job| job.debugger_channel().is_bound())
 }
 
 fn ancestry(job: &Arc<Job>) -> impl Iterator<Item = &Arc<Job>> {
@@ -84,7 +112,11 @@ async fn tell(thread: &Arc<Thread>, slot: &ExceptionChannel, kind: ExceptionType
     if !slot.is_bound() {
         return Answer::NobodyThere;
     }
-    let report = ExceptionReport { size: REPORT_SIZE, kind: kind.raw(), ..ExceptionReport::default() };
+    let report = ExceptionReport {
+        size: REPORT_SIZE,
+        kind: kind.raw(),
+        ..ExceptionReport::default()
+    };
     match Exception::new(thread.clone(), kind, report) {
         Ok(exception) => ask(thread, slot, &exception).await,
         Err(_) => Answer::NobodyThere,
@@ -111,11 +143,20 @@ async fn ask(thread: &Arc<Thread>, slot: &ExceptionChannel, exception: &Arc<Exce
 
 type Send = fn(&ExceptionChannel, &Arc<Exception>) -> ZxResult;
 
-async fn ask_through(thread: &Arc<Thread>, slot: &ExceptionChannel, exception: &Arc<Exception>, send: Send) -> Answer {
+async fn ask_through(
+    thread: &Arc<Thread>,
+    slot: &ExceptionChannel,
+    exception: &Arc<Exception>,
+    send: Send,
+) -> Answer {
     // Before it is sent, so that nobody who has the message sees the thread run.
     thread.enter_exception(exception.clone(), slot.kind());
     thread.set_blocked(BlockedOn::Exception);
-    let answer = if send(slot, exception).is_ok() { answer(thread, exception).await } else { Answer::NobodyThere };
+    let answer = if send(slot, exception).is_ok() {
+        answer(thread, exception).await
+    } else {
+        Answer::NobodyThere
+    };
     thread.set_blocked(BlockedOn::Nothing);
     thread.leave_exception();
     answer
