@@ -34,6 +34,7 @@ mod event;
 mod event_pair;
 mod fifo;
 mod futex;
+mod futex_owner;
 mod handle;
 mod job;
 mod object_info;
@@ -80,6 +81,7 @@ const SUITES: &[&Suite] = &[
     &system_event::SUITE,
     &time::SUITE,
     &futex::SUITE,
+    &futex_owner::SUITE,
     &order::SUITE,
     &blocking::SUITE,
     &race::SUITE,

@@ -1,10 +1,13 @@
 //! Timers.
 
-use libzx::{AsHandle, Event, Handle, Rights, Signals, Timer};
+use alloc::vec::Vec;
+
+use libzx::{AsHandle, Event, Handle, Port, Rights, Signals, Timer};
+use zx_abi::info::{InfoTopic, TimerInfo};
 use zx_abi::syscalls::SyscallId;
 use zx_abi::ObjectType;
 
-use crate::check::{check, check_eq, fails, ok, suite, Case};
+use crate::check::{check, check_eq, fails, home_only, ok, suite, Case};
 use crate::memory::{arg, call, Scratch};
 use crate::world::{in_ms, rights_of, soon, World};
 
@@ -20,6 +23,10 @@ suite! {
     negative_slack_is_out_of_range_before_anything_else,
     setting_and_cancelling_need_the_right,
     it_takes_user_signals,
+    its_state_is_told,
+    early_slack_may_fire_before_the_deadline_and_late_may_not,
+    timers_fire_in_the_order_of_their_deadlines,
+    a_closed_one_cancels_its_waiter,
 }
 
 fn new_ones_are_not_signaled(_: &World) -> Case {
@@ -138,5 +145,59 @@ fn it_takes_user_signals(_: &World) -> Case {
         ok!(timer.signals_now(Signals::all())),
         Signals::USER_0 | Signals::TIMER_SIGNALED
     );
+    Ok(())
+}
+
+fn its_state_is_told(world: &World) -> Case {
+    home_only!(world);
+    let timer = ok!(Timer::create(2));
+    let unset: TimerInfo = ok!(timer.get_info(InfoTopic::Timer));
+    check_eq!((unset.options, unset.deadline, unset.slack), (2, 0, 0));
+    let deadline = soon();
+    ok!(timer.set(deadline, 5_000));
+    let set: TimerInfo = ok!(timer.get_info(InfoTopic::Timer));
+    check_eq!((set.deadline, set.slack), (deadline, 5_000));
+    ok!(timer.cancel());
+    let cancelled: TimerInfo = ok!(timer.get_info(InfoTopic::Timer));
+    check_eq!(cancelled.deadline, 0);
+    Ok(())
+}
+
+fn early_slack_may_fire_before_the_deadline_and_late_may_not(_: &World) -> Case {
+    let slack = 4_000_000;
+    for (mode, earliest) in [(0, -slack), (1, -slack), (2, 0)] {
+        let timer = ok!(Timer::create(mode));
+        let deadline = in_ms(10);
+        ok!(timer.set(deadline, slack));
+        ok!(timer.wait_one(Signals::TIMER_SIGNALED, soon()));
+        check!(libzx::time::now() >= deadline + earliest);
+    }
+    Ok(())
+}
+
+fn timers_fire_in_the_order_of_their_deadlines(_: &World) -> Case {
+    let port = ok!(Port::create());
+    let start = libzx::time::now();
+    let mut timers = Vec::new();
+    for key in [3, 1, 4, 2] {
+        let timer = ok!(Timer::create(0));
+        ok!(timer.wait_async(&port, key, Signals::TIMER_SIGNALED, 0));
+        let after = i64::try_from(key).unwrap_or(0) * 5_000_000;
+        ok!(timer.set(start + 5_000_000 + after, 0));
+        timers.push(timer);
+    }
+    for key in 1..=4 {
+        check_eq!(ok!(port.wait(soon())).key, key);
+    }
+    Ok(())
+}
+
+fn a_closed_one_cancels_its_waiter(_: &World) -> Case {
+    let port = ok!(Port::create());
+    let timer = ok!(Timer::create(0));
+    ok!(timer.wait_async(&port, 1, Signals::TIMER_SIGNALED, 0));
+    ok!(timer.set(in_ms(2), 0));
+    drop(timer);
+    fails!(port.wait(in_ms(8)), TimedOut);
     Ok(())
 }
