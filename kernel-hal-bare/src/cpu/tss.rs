@@ -45,9 +45,10 @@ struct TaskState {
 }
 
 const IO_MAP_WORDS: usize = kernel_hal::ports::PORTS as usize / 64;
-const IO_MAP_BASE: u16 = offset_of!(TaskState, io_map) as u16;
+const IO_MAP_BASE: u16 = 104;
+const _: () = assert!(offset_of!(TaskState, io_map) == IO_MAP_BASE as usize);
 /// Beyond the limit: no map, user code may touch no port.
-const NO_IO_MAP: u16 = size_of::<TaskState>() as u16;
+const NO_IO_MAP: u16 = u16::MAX;
 /// The last byte of the structure, for its descriptor.
 pub(crate) const LIMIT: u64 = size_of::<TaskState>() as u64 - 1;
 

@@ -2,7 +2,7 @@
 
 use super::bti::Bti;
 use crate::object::{KernelObject, ObjectBase, TypedObject};
-use crate::vm::{CommitAccess, Vmo, PAGE_BYTES};
+use crate::vm::{CommitAccess, Vmo, PAGE, PAGE_BYTES};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use kernel_hal::sync::Mutex;
@@ -92,7 +92,7 @@ impl Pin {
         let pages = usize::try_from(self.len / PAGE_BYTES).map_err(|_| ZxError::NoMemory)?;
         let mut addresses = Vec::new();
         addresses.try_reserve_exact(pages).map_err(|_| ZxError::NoMemory)?;
-        for offset in (self.offset..self.offset + self.len).step_by(PAGE_BYTES as usize) {
+        for offset in (self.offset..self.offset + self.len).step_by(PAGE) {
             addresses.push(self.vmo.commit_page(offset, CommitAccess::Write)?.0);
         }
         Ok(addresses)

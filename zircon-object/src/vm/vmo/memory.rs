@@ -5,6 +5,7 @@ use crate::vm::page_tree::{Change, PageTree, Sharing};
 use crate::vm::pager::PageSource;
 use crate::vm::registry::{MapToken, Registry};
 use crate::vm::PAGE_BYTES;
+use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -33,18 +34,25 @@ pub(in crate::vm) struct Memory {
     pub(super) cache: CachePolicy,
     pub(super) backing: Backing,
     pub(in crate::vm) views: Registry,
-    /// Views of children that show these pages where they have none of their own.
-    pub(super) views_behind: Registry,
-    /// Where children begin in these pages, and how many they see.
-    pub(super) windows: Vec<(u64, Weak<AtomicU64>)>,
-    /// For a child that is shown through its parent: its own views beside the parent's `views_behind`.
-    pub(super) shown_by_parent: Vec<(MapToken, MapToken)>,
+    /// What late copies and their parents know of each other; most VMOs are neither.
+    pub(super) late: Option<Box<Late>>,
     /// The zero frame may be mapped where no page is.
     zero_mapped: bool,
     /// Pins held in the whole VMO.
     pub(super) pins: u64,
     pub(super) vdso: Option<Range<u64>>,
     pub(super) missing: Missing,
+}
+
+/// What late copies and their parents know of each other.
+#[derive(Default)]
+pub(super) struct Late {
+    /// In a parent: views of children that show these pages where they have none of their own.
+    pub(super) views: Registry,
+    /// In a parent: where children begin in these pages, and how many they see.
+    pub(super) windows: Vec<(u64, Weak<AtomicU64>)>,
+    /// In a child: its own views beside those in the parent.
+    pub(super) shown: Vec<(MapToken, MapToken)>,
 }
 
 /// What a page is that is not there.
@@ -77,7 +85,7 @@ pub(in crate::vm) struct Resolved {
 
 impl Memory {
     pub(super) fn new(pages: u64, backing: Backing, cache: CachePolicy) -> Self {
-        Self { pages, bias: 0, cache, backing, views: Registry::new(), views_behind: Registry::new(), windows: Vec::new(), shown_by_parent: Vec::new(), zero_mapped: false, pins: 0, vdso: None, missing: Missing::Zero }
+        Self { pages, bias: 0, cache, backing, views: Registry::new(), late: None, zero_mapped: false, pins: 0, vdso: None, missing: Missing::Zero }
     }
 
     pub(in crate::vm) fn pages(&self) -> u64 {
@@ -175,8 +183,8 @@ impl Memory {
         if stale && !self.views.is_empty() {
             self.views.unmap(index..index + 1, by);
         }
-        if change != Change::None && !self.views_behind.is_empty() {
-            self.views_behind.unmap(index..index + 1, None);
+        if change != Change::None {
+            self.unmap_late(index..index + 1);
         }
         Ok(addr)
     }

@@ -1,8 +1,8 @@
 //! Pages that are not there but are not zero either: a pager has them, or the VMO that this one was made from.
 
-use super::memory::{Backing, Memory, Missing};
+use super::memory::{Backing, Late, Memory, Missing};
 use super::object::{new_base, pages_for, Kind, Resizable, Vmo};
-use crate::alloc_try::{try_arc, TryPush};
+use crate::alloc_try::{try_arc, try_box, TryPush};
 use crate::object::Wakes;
 use crate::vm::page_tree::{PageTree, Stamps};
 use crate::vm::pager::source::Farewell;
@@ -170,8 +170,25 @@ impl Memory {
         if !self.views.is_empty() {
             self.views.unmap(index..index + 1, None);
         }
-        self.views_behind.unmap(index..index + 1, None);
+        self.unmap_late(index..index + 1);
         Ok(())
+    }
+
+    /// Takes pages out of the views of late copies.
+    #[inline(always)]
+    pub(super) fn unmap_late(&self, pages: Range<u64>) {
+        if let Some(late) = &self.late {
+            late.views.unmap(pages, None);
+        }
+    }
+
+    /// What late copies and parents know of each other, made when it is needed.
+    fn late(&mut self) -> ZxResult<&mut Late> {
+        let late = match self.late.take() {
+            Some(late) => late,
+            None => try_box(Late::default())?,
+        };
+        Ok(self.late.insert(late))
     }
 
     /// The page of the parent that stands for one that is not there: to be shown only, never to be written.
@@ -208,26 +225,29 @@ impl Memory {
     pub(super) fn show(&mut self, token: MapToken, view: &View) -> ZxResult {
         let Missing::Behind { of, first, pages } = &self.missing else { return Ok(()) };
         let Some(len) = pages.load(Ordering::Relaxed).checked_sub(view.first).filter(|len| *len != 0) else { return Ok(()) };
-        self.shown_by_parent.try_reserve(1).map_err(|_| ZxError::NoMemory)?;
-        let (mut parent, start) = of.memory();
-        let pages = usize::try_from(len).unwrap_or(usize::MAX).min(view.pages);
-        let theirs = parent.views_behind.add(View { first: start + first + view.first, pages, ..view.clone() })?;
-        self.shown_by_parent.push((token, theirs));
+        let (of, first) = (of.clone(), *first);
+        self.late()?.shown.try_reserve(1).map_err(|_| ZxError::NoMemory)?;
+        let theirs = {
+            let (mut parent, start) = of.memory();
+            let pages = usize::try_from(len).unwrap_or(usize::MAX).min(view.pages);
+            parent.late()?.views.add(View { first: start + first + view.first, pages, ..view.clone() })?
+        };
+        self.late()?.shown.push((token, theirs));
         Ok(())
     }
 
     /// Whether a parent knows views of this child.
     pub(super) fn is_shown_by_parent(&self) -> bool {
-        !self.shown_by_parent.is_empty()
+        self.late.as_ref().is_some_and(|late| !late.shown.is_empty())
     }
 
     /// Changes what the parent knows of a view as the view itself has changed.
     pub(super) fn show_again(&mut self, token: MapToken) {
         let Some(view) = self.views.get_mut(token).cloned() else { return };
-        let known = self.shown_by_parent.iter().find(|(own, _)| *own == token);
+        let known = self.late.as_ref().and_then(|late| late.shown.iter().find(|(own, _)| *own == token));
         let (Some((_, theirs)), Missing::Behind { of, first, pages }) = (known, &self.missing) else { return };
         let (mut parent, start) = of.memory();
-        if let Some(shown) = parent.views_behind.get_mut(*theirs) {
+        if let Some(shown) = parent.late.as_mut().and_then(|late| late.views.get_mut(*theirs)) {
             let len = usize::try_from(pages.load(Ordering::Relaxed).saturating_sub(view.first)).unwrap_or(usize::MAX).min(view.pages);
             *shown = View { first: start + first + view.first, pages: len, ..view };
         }
@@ -235,10 +255,13 @@ impl Memory {
 
     /// Takes a view of a child out of its parent.
     pub(super) fn hide(&mut self, token: MapToken) {
-        let Some(at) = self.shown_by_parent.iter().position(|(own, _)| *own == token) else { return };
-        let (_, theirs) = self.shown_by_parent.swap_remove(at);
+        let Some(late) = &mut self.late else { return };
+        let Some(at) = late.shown.iter().position(|(own, _)| *own == token) else { return };
+        let (_, theirs) = late.shown.swap_remove(at);
         if let Missing::Behind { of, .. } = &self.missing {
-            of.memory().0.views_behind.remove(theirs);
+            if let Some(late) = &mut of.memory().0.late {
+                late.views.remove(theirs);
+            }
         }
     }
 
@@ -282,13 +305,15 @@ impl Memory {
             limit.fetch_min(pages.start, Ordering::Relaxed);
         }
         // What comes back when it grows again is not what the children saw.
-        self.windows.retain(|(first, window)| {
-            let window = window.upgrade();
-            if let Some(window) = &window {
-                window.fetch_min(pages.start.saturating_sub(*first), Ordering::Relaxed);
-            }
-            window.is_some()
-        });
+        if let Some(late) = &mut self.late {
+            late.windows.retain(|(first, window)| {
+                let window = window.upgrade();
+                if let Some(window) = &window {
+                    window.fetch_min(pages.start.saturating_sub(*first), Ordering::Relaxed);
+                }
+                window.is_some()
+            });
+        }
         self.drop_pages(pages)
     }
 
@@ -321,10 +346,11 @@ impl Memory {
     /// What a child sees of `pages` pages of the VMO `of`, whose memory this is.
     fn window(&mut self, of: &Arc<Vmo>, first: u64, pages: u64) -> ZxResult<Missing> {
         let pages = try_arc(AtomicU64::new(pages))?;
-        if self.windows.len() == self.windows.capacity() {
-            self.windows.retain(|(_, window)| window.strong_count() != 0);
+        let windows = &mut self.late()?.windows;
+        if windows.len() == windows.capacity() {
+            windows.retain(|(_, window)| window.strong_count() != 0);
         }
-        self.windows.try_push((first, Arc::downgrade(&pages)))?;
+        windows.try_push((first, Arc::downgrade(&pages)))?;
         Ok(Missing::Behind { of: of.clone(), first, pages })
     }
 

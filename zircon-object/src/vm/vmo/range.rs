@@ -251,7 +251,7 @@ impl Memory {
             return Err(ZxError::BadState);
         }
         self.views.unmap(range.clone(), None);
-        self.views_behind.unmap(range.clone(), None);
+        self.unmap_late(range.clone());
         let range = self.in_tree(&range);
         self.tree_mut()?.remove(range, Stamps::Clear)
     }
