@@ -34,6 +34,7 @@ pub fn init(boot_info: &'static BootInfo) {
     // SAFETY: the structure has passed its check and came from rboot, whose direct map stays.
     frame_allocator::init(unsafe { boot_info.memory_map() });
     page_table::init();
+    idt::move_out();
 
     let platform = acpi::read(
         boot_info.acpi_rsdp,

@@ -2,11 +2,16 @@
 
 use super::gdt::KERNEL_CODE;
 use super::tss::ist;
+use crate::mm::direct;
+use crate::mm::frame_allocator::alloc_for_kernel;
 use core::arch::asm;
 use core::cell::UnsafeCell;
+use kernel_hal::frame::Fill;
+
+type Gates = [[u64; 2]; 256];
 
 #[repr(C, align(16))]
-struct Table(UnsafeCell<[[u64; 2]; 256]>);
+struct Table(UnsafeCell<Gates>);
 // SAFETY: written once at boot; afterwards only the CPU reads it.
 unsafe impl Sync for Table {}
 
@@ -52,11 +57,28 @@ pub(crate) fn load() {
         // SAFETY: boot runs on one CPU; the index is below 256.
         unsafe { (*table)[vector] = gate };
     }
+    point_at(table);
+}
+
+/// Goes on with a copy outside of the kernel image, once there are frames: user code can ask a CPU without UMIP where the table
+/// is. Without a frame it stays where it is.
+pub(crate) fn move_out() {
+    let Some(frame) = alloc_for_kernel(Fill::Garbage) else {
+        return;
+    };
+    let copy = direct::pointer::<Gates>(frame);
+    // SAFETY: the frame is this function's and holds exactly one table; the first one is written no more.
+    unsafe { copy.copy_from_nonoverlapping(IDT.0.get(), 1) };
+    point_at(copy);
+}
+
+/// Makes the CPU use a table. It lies in kernel memory for good, and its gates lead to stubs that keep to the trap protocol.
+fn point_at(table: *const Gates) {
     let pointer = Pointer {
         limit: 4095,
         base: table as u64,
     };
-    // SAFETY: the table is a static whose gates all lead to stubs that keep to the trap protocol.
+    // SAFETY: the two callers pass a filled table of that kind.
     unsafe {
         asm!("lidt [{}]", in(reg) &raw const pointer, options(readonly, nostack, preserves_flags))
     }
