@@ -22,7 +22,9 @@ impl PortSet {
         let mut denied = Vec::new();
         denied.try_reserve_exact(WORDS).ok()?;
         denied.resize(WORDS, u64::MAX);
-        Some(Self { denied: denied.into_boxed_slice() })
+        Some(Self {
+            denied: denied.into_boxed_slice(),
+        })
     }
 
     /// Adds ports; those beyond [`PORTS`] do not exist.
@@ -75,6 +77,9 @@ mod tests {
         set.deny(0x3fc..0x3fd);
         set.allow(0xfffe..0x1_0010);
         let allowed: Vec<u16> = (0..=u16::MAX).filter(|port| set.contains(*port)).collect();
-        assert_eq!(allowed, [0x3f8, 0x3f9, 0x3fa, 0x3fb, 0x3fd, 0x3fe, 0x3ff, 0xfffe, 0xffff]);
+        assert_eq!(
+            allowed,
+            [0x3f8, 0x3f9, 0x3fa, 0x3fb, 0x3fd, 0x3fe, 0x3ff, 0xfffe, 0xffff]
+        );
     }
 }

@@ -31,7 +31,9 @@ pub(crate) fn sys_iommu_create(
     }
     let desc = caller.read_vec(desc, desc_size)?;
     match IommuType::from_raw(kind) {
-        Some(IommuType::Dummy) if desc.len() == 1 => caller.give(Handle::new(Iommu::create_dummy()?)?, out),
+        Some(IommuType::Dummy) if desc.len() == 1 => {
+            caller.give(Handle::new(Iommu::create_dummy()?)?, out)
+        }
         Some(IommuType::Dummy) => Err(ZxError::InvalidArgs),
         Some(IommuType::Intel) | None => Err(ZxError::NotSupported),
     }
@@ -84,7 +86,9 @@ pub(crate) fn sys_bti_pin(
     let form = address_form(BtiOptions::from_bits(options).ok_or(ZxError::InvalidArgs)?)?;
     let (token, addresses) = bti.pin(vmo, offset, size, form, addrs_count)?;
     // Both places are tried before there is a handle: a handle that fails to arrive would leave its memory in quarantine.
-    let told = caller.write_slice(addrs, &addresses).and_then(|()| caller.write(pmt, &HANDLE_INVALID));
+    let told = caller
+        .write_slice(addrs, &addresses)
+        .and_then(|()| caller.write(pmt, &HANDLE_INVALID));
     if told.is_err() {
         token.unpin();
         return told;
@@ -116,7 +120,9 @@ fn address_form(options: BtiOptions) -> ZxResult<AddressForm> {
 
 /// `bti_release_quarantine`
 pub(crate) fn sys_bti_release_quarantine(caller: &Caller<'_>, handle: HandleValue) -> ZxResult {
-    caller.get::<Bti>(handle, Rights::WRITE)?.release_quarantine();
+    caller
+        .get::<Bti>(handle, Rights::WRITE)?
+        .release_quarantine();
     Ok(())
 }
 

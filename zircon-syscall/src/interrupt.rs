@@ -32,10 +32,14 @@ pub(crate) fn sys_interrupt_create(
         return caller.give(Handle::new(Interrupt::create_virtual()?)?, out_handle);
     }
     let resource = caller.get::<Resource>(src_obj, Rights::empty())?;
-    let line = Extent { base: u64::from(src_num), size: 1 };
+    let line = Extent {
+        base: u64::from(src_num),
+        size: 1,
+    };
     resource.check_range(ResourceKind::Irq, line)?;
     let options = InterruptOptions::from_bits(options).ok_or(ZxError::InvalidArgs)?;
-    let mode = InterruptMode::from_raw((options & InterruptOptions::MODE_MASK).bits()).ok_or(ZxError::InvalidArgs)?;
+    let mode = InterruptMode::from_raw((options & InterruptOptions::MODE_MASK).bits())
+        .ok_or(ZxError::InvalidArgs)?;
     let trigger = match mode {
         InterruptMode::Default => None,
         InterruptMode::EdgeLow => Some(Trigger::EdgeLow),
@@ -44,7 +48,10 @@ pub(crate) fn sys_interrupt_create(
         InterruptMode::LevelHigh => Some(Trigger::LevelHigh),
         InterruptMode::EdgeBoth => return Err(ZxError::InvalidArgs),
     };
-    caller.give(Handle::new(Interrupt::create_line(src_num, trigger)?)?, out_handle)
+    caller.give(
+        Handle::new(Interrupt::create_line(src_num, trigger)?)?,
+        out_handle,
+    )
 }
 
 /// Binds an interrupt to a port, or takes that back.
@@ -79,10 +86,17 @@ pub(crate) fn sys_interrupt_bind(
 /// - `BadState`: it is bound, or another thread waits.
 /// - `Canceled`: it is destroyed, before or while waiting.
 /// - `InvalidArgs`: the time cannot be written.
-pub(crate) async fn sys_interrupt_wait(caller: &Caller<'_>, handle: HandleValue, out_timestamp: UserOut<i64>) -> ZxResult {
+pub(crate) async fn sys_interrupt_wait(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    out_timestamp: UserOut<i64>,
+) -> ZxResult {
     let interrupt = caller.get::<Interrupt>(handle, Rights::WAIT)?;
     let wait = interrupt.wait()?;
-    let at = caller.thread().block(BlockedOn::Interrupt, Deadline::NEVER, wait).await??;
+    let at = caller
+        .thread()
+        .block(BlockedOn::Interrupt, Deadline::NEVER, wait)
+        .await??;
     caller.write_optional(out_timestamp, &at)
 }
 
@@ -97,9 +111,16 @@ pub(crate) fn sys_interrupt_ack(caller: &Caller<'_>, handle: HandleValue) -> ZxR
 }
 
 /// `interrupt_trigger`
-pub(crate) fn sys_interrupt_trigger(caller: &Caller<'_>, handle: HandleValue, options: u32, timestamp: i64) -> ZxResult {
+pub(crate) fn sys_interrupt_trigger(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    options: u32,
+    timestamp: i64,
+) -> ZxResult {
     if options != 0 {
         return Err(ZxError::InvalidArgs);
     }
-    caller.get::<Interrupt>(handle, Rights::SIGNAL)?.trigger(timestamp)
+    caller
+        .get::<Interrupt>(handle, Rights::SIGNAL)?
+        .trigger(timestamp)
 }

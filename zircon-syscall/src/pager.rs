@@ -9,11 +9,18 @@ use zircon_object::vm::{Pager, Vmo, PAGE_SIZE};
 use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
 
 /// `pager_create`
-pub(crate) fn sys_pager_create(caller: &Caller<'_>, options: u32, out: UserOut<HandleValue>) -> ZxResult {
+pub(crate) fn sys_pager_create(
+    caller: &Caller<'_>,
+    options: u32,
+    out: UserOut<HandleValue>,
+) -> ZxResult {
     if options != 0 {
         return Err(ZxError::InvalidArgs);
     }
-    caller.give(Handle::with_rights(Pager::create()?, caller.level().pager_rights)?, out)
+    caller.give(
+        Handle::with_rights(Pager::create()?, caller.level().pager_rights)?,
+        out,
+    )
 }
 
 /// Makes a VMO whose pages the pager supplies.
@@ -41,7 +48,11 @@ pub(crate) fn sys_pager_create_vmo(
 }
 
 /// `pager_detach_vmo`
-pub(crate) fn sys_pager_detach_vmo(caller: &Caller<'_>, pager: HandleValue, vmo: HandleValue) -> ZxResult {
+pub(crate) fn sys_pager_detach_vmo(
+    caller: &Caller<'_>,
+    pager: HandleValue,
+    vmo: HandleValue,
+) -> ZxResult {
     let pager = caller.get::<Pager>(pager, Rights::empty())?;
     let vmo = caller.get::<Vmo>(vmo, Rights::empty())?;
     pager.detach(&vmo)
@@ -65,7 +76,10 @@ pub(crate) fn sys_pager_supply_pages(
     aux_offset: u64,
 ) -> ZxResult {
     let page = PAGE_SIZE as u64;
-    if [offset, length, aux_offset].iter().any(|bytes| !bytes.is_multiple_of(page)) {
+    if [offset, length, aux_offset]
+        .iter()
+        .any(|bytes| !bytes.is_multiple_of(page))
+    {
         return Err(ZxError::InvalidArgs);
     }
     let pager = caller.get::<Pager>(pager, Rights::empty())?;

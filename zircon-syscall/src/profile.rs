@@ -66,14 +66,20 @@ pub(crate) fn read(caller: &Caller<'_>, info: UserIn<u8>) -> ZxResult<Scheduling
         if capacity <= 0 || capacity > relative_deadline || relative_deadline > period {
             return Err(ZxError::InvalidArgs);
         }
-        Some(DeadlineParams { capacity, relative_deadline, period })
+        Some(DeadlineParams {
+            capacity,
+            relative_deadline,
+            period,
+        })
     } else {
         None
     };
     Ok(Scheduling {
         priority: info.priority().map(checked).transpose()?,
         deadline,
-        cpu_mask: flags.contains(ProfileFlags::CPU_MASK).then_some(info.cpu_affinity_mask),
+        cpu_mask: flags
+            .contains(ProfileFlags::CPU_MASK)
+            .then_some(info.cpu_affinity_mask),
     })
 }
 

@@ -32,7 +32,10 @@ pub(crate) fn sys_stream_create(
     rights.set(Rights::WRITE, modes.contains(StreamOptions::MODE_WRITE));
     let vmo = caller.get::<Vmo>(vmo, rights)?;
     let stream = Stream::create(vmo, options, seek)?;
-    caller.give(Handle::with_rights(stream, Stream::DEFAULT_RIGHTS | rights)?, out_stream)
+    caller.give(
+        Handle::with_rights(stream, Stream::DEFAULT_RIGHTS | rights)?,
+        out_stream,
+    )
 }
 
 /// Writes at the position, or at the end.
@@ -51,7 +54,11 @@ pub(crate) fn sys_stream_writev(
     actual: UserOut<usize>,
 ) -> ZxResult {
     let options = StreamWriteOptions::from_bits(options).ok_or(ZxError::InvalidArgs)?;
-    let at = if options.contains(StreamWriteOptions::APPEND) { At::End } else { At::Position };
+    let at = if options.contains(StreamWriteOptions::APPEND) {
+        At::End
+    } else {
+        At::Position
+    };
     write(caller, handle, at, vector, num_vector, actual)
 }
 
@@ -68,7 +75,14 @@ pub(crate) fn sys_stream_writev_at(
     if options != 0 {
         return Err(ZxError::InvalidArgs);
     }
-    write(caller, handle, At::Offset(offset), vector, num_vector, actual)
+    write(
+        caller,
+        handle,
+        At::Offset(offset),
+        vector,
+        num_vector,
+        actual,
+    )
 }
 
 /// `stream_readv`
@@ -99,7 +113,14 @@ pub(crate) fn sys_stream_readv_at(
     if options != 0 {
         return Err(ZxError::InvalidArgs);
     }
-    read(caller, handle, At::Offset(offset), vector, num_vector, actual)
+    read(
+        caller,
+        handle,
+        At::Offset(offset),
+        vector,
+        num_vector,
+        actual,
+    )
 }
 
 /// Moves the position.
@@ -141,7 +162,9 @@ fn write(
     ask_for(caller, vmo, stream.start_of(at), total, u64::MAX)?;
     let range = stream.begin_write(at, total)?;
     copy(caller, &buffers, range, actual, |offset, buffer, len| {
-        transfer(caller, vmo, offset, buffer, len, |offset, user, len| vmo.write_from_user(offset, user, len))
+        transfer(caller, vmo, offset, buffer, len, |offset, user, len| {
+            vmo.write_from_user(offset, user, len)
+        })
     })
 }
 
@@ -163,19 +186,27 @@ fn read(
     ask_for(caller, vmo, stream.start_of(at), total, u64::MAX)?;
     let range = stream.begin_read(at, total);
     copy(caller, &buffers, range, actual, |offset, buffer, len| {
-        transfer(caller, vmo, offset, buffer, len, |offset, user, len| vmo.read_to_user(offset, user, len))
+        transfer(caller, vmo, offset, buffer, len, |offset, user, len| {
+            vmo.read_to_user(offset, user, len)
+        })
     })
 }
 
 /// The buffers and how many bytes they have together.
-fn buffers(caller: &Caller<'_>, vector: UserIn<Iovec>, count: usize) -> ZxResult<(Vec<Iovec>, u64)> {
+fn buffers(
+    caller: &Caller<'_>,
+    vector: UserIn<Iovec>,
+    count: usize,
+) -> ZxResult<(Vec<Iovec>, u64)> {
     if count > VECTORS_MAX {
         return Err(ZxError::InvalidArgs);
     }
     let buffers = caller.read_vec(vector, count)?;
     let mut total = 0_usize;
     for buffer in &buffers {
-        total = total.checked_add(buffer.capacity).ok_or(ZxError::InvalidArgs)?;
+        total = total
+            .checked_add(buffer.capacity)
+            .ok_or(ZxError::InvalidArgs)?;
     }
     Ok((buffers, total as u64))
 }
@@ -194,9 +225,18 @@ fn copy(
         let len = buffer.capacity.min(left);
         if len != 0 {
             // What the copy met missing is the program's loss: the call cannot be made again once its range is fixed.
-            step(at, buffer.buffer, len).map_err(|error| if error == ZxError::ShouldWait { ZxError::NotFound } else { error })?;
+            step(at, buffer.buffer, len).map_err(|error| {
+                if error == ZxError::ShouldWait {
+                    ZxError::NotFound
+                } else {
+                    error
+                }
+            })?;
             at += len as u64;
         }
     }
-    caller.write_optional(actual, &usize::try_from(at - range.start).unwrap_or(usize::MAX))
+    caller.write_optional(
+        actual,
+        &usize::try_from(at - range.start).unwrap_or(usize::MAX),
+    )
 }

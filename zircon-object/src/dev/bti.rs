@@ -48,8 +48,16 @@ impl Bti {
     /// # Errors
     /// - `NoMemory`: the kernel heap is exhausted.
     pub fn create(iommu: Arc<Iommu>, id: u64) -> ZxResult<Arc<Self>> {
-        let pins = Mutex::new(Pins { pinned: 0, quarantined: Vec::new() });
-        try_arc(Self { base: ObjectBase::new(Signals::empty()), _iommu: iommu, id, pins })
+        let pins = Mutex::new(Pins {
+            pinned: 0,
+            quarantined: Vec::new(),
+        });
+        try_arc(Self {
+            base: ObjectBase::new(Signals::empty()),
+            _iommu: iommu,
+            id,
+            pins,
+        })
     }
 
     /// Which device.
@@ -64,7 +72,14 @@ impl Bti {
     /// - `OutOfRange`: not wholly inside the VMO.
     /// - `NotSupported`: physical memory.
     /// - `NoMemory`: a page or the token could not be made.
-    pub fn pin(self: &Arc<Self>, vmo: Arc<Vmo>, offset: u64, len: u64, form: AddressForm, count: usize) -> ZxResult<(Arc<Pmt>, Vec<u64>)> {
+    pub fn pin(
+        self: &Arc<Self>,
+        vmo: Arc<Vmo>,
+        offset: u64,
+        len: u64,
+        form: AddressForm,
+        count: usize,
+    ) -> ZxResult<(Arc<Pmt>, Vec<u64>)> {
         if form == AddressForm::Single && !vmo.is_contiguous() {
             return Err(ZxError::InvalidArgs);
         }
@@ -98,7 +113,10 @@ impl Bti {
     /// What is pinned.
     pub fn pin_counts(&self) -> PinCounts {
         let pins = self.pins.lock();
-        PinCounts { pinned: pins.pinned, quarantined: pins.quarantined.len() }
+        PinCounts {
+            pinned: pins.pinned,
+            quarantined: pins.quarantined.len(),
+        }
     }
 
     pub(super) fn unpinned(&self) {
@@ -114,7 +132,11 @@ impl Bti {
             return;
         }
         pins.quarantined.push(pin);
-        log::debug!("device {:#x}: {} pins in quarantine", self.id, pins.quarantined.len());
+        log::debug!(
+            "device {:#x}: {} pins in quarantine",
+            self.id,
+            pins.quarantined.len()
+        );
     }
 }
 
@@ -135,7 +157,10 @@ impl Drop for Bti {
     /// Nobody can say any more that the device stopped, so its memory is never given to anyone else.
     fn drop(&mut self) {
         for pin in self.pins.get_mut().quarantined.drain(..) {
-            log::warn!("device {:#x} is gone with pinned memory, which is lost", self.id);
+            log::warn!(
+                "device {:#x} is gone with pinned memory, which is lost",
+                self.id
+            );
             core::mem::forget(pin);
         }
     }
@@ -156,13 +181,23 @@ mod tests {
     fn a_contiguous_vmo_has_rising_addresses_and_one_that_stands_for_all() {
         let bti = bti();
         let vmo = Vmo::new_contiguous(4 * PAGE_BYTES, 12).unwrap();
-        let (token, each) = bti.pin(vmo.clone(), 0, 4 * PAGE_BYTES, AddressForm::PerPage, 4).unwrap();
+        let (token, each) = bti
+            .pin(vmo.clone(), 0, 4 * PAGE_BYTES, AddressForm::PerPage, 4)
+            .unwrap();
         assert!(each.windows(2).all(|two| two[1] == two[0] + PAGE_BYTES));
         token.unpin();
-        let (token, single) = bti.pin(vmo, 0, 4 * PAGE_BYTES, AddressForm::Single, 1).unwrap();
+        let (token, single) = bti
+            .pin(vmo, 0, 4 * PAGE_BYTES, AddressForm::Single, 1)
+            .unwrap();
         assert_eq!(single, [each[0]]);
         token.unpin();
-        assert_eq!(bti.pin_counts(), PinCounts { pinned: 0, quarantined: 0 });
+        assert_eq!(
+            bti.pin_counts(),
+            PinCounts {
+                pinned: 0,
+                quarantined: 0
+            }
+        );
     }
 
     #[test]
@@ -170,10 +205,28 @@ mod tests {
         let bti = bti();
         let vmo = Vmo::new(4 * PAGE_BYTES, Resizable::Yes).unwrap();
         for count in [0, 3, 5] {
-            assert_eq!(bti.pin(vmo.clone(), 0, 4 * PAGE_BYTES, AddressForm::PerPage, count).err(), Some(ZxError::InvalidArgs));
+            assert_eq!(
+                bti.pin(vmo.clone(), 0, 4 * PAGE_BYTES, AddressForm::PerPage, count)
+                    .err(),
+                Some(ZxError::InvalidArgs)
+            );
         }
-        assert_eq!(bti.pin(vmo.clone(), 0, PAGE_BYTES, AddressForm::Single, 1).err(), Some(ZxError::InvalidArgs));
-        assert_eq!(bti.pin(vmo.clone(), PAGE_BYTES, 4 * PAGE_BYTES, AddressForm::PerPage, 4).err(), Some(ZxError::OutOfRange));
+        assert_eq!(
+            bti.pin(vmo.clone(), 0, PAGE_BYTES, AddressForm::Single, 1)
+                .err(),
+            Some(ZxError::InvalidArgs)
+        );
+        assert_eq!(
+            bti.pin(
+                vmo.clone(),
+                PAGE_BYTES,
+                4 * PAGE_BYTES,
+                AddressForm::PerPage,
+                4
+            )
+            .err(),
+            Some(ZxError::OutOfRange)
+        );
         assert_eq!(vmo.set_size(0), Ok(()));
     }
 
@@ -181,9 +234,17 @@ mod tests {
     fn memory_of_a_closed_token_stays_pinned_until_the_quarantine_is_released() {
         let bti = bti();
         let vmo = Vmo::new(PAGE_BYTES, Resizable::Yes).unwrap();
-        let (token, _) = bti.pin(vmo.clone(), 0, PAGE_BYTES, AddressForm::PerPage, 1).unwrap();
+        let (token, _) = bti
+            .pin(vmo.clone(), 0, PAGE_BYTES, AddressForm::PerPage, 1)
+            .unwrap();
         drop(Handle::new(token).unwrap());
-        assert_eq!(bti.pin_counts(), PinCounts { pinned: 0, quarantined: 1 });
+        assert_eq!(
+            bti.pin_counts(),
+            PinCounts {
+                pinned: 0,
+                quarantined: 1
+            }
+        );
         assert_eq!(vmo.set_size(0), Err(ZxError::BadState));
         bti.release_quarantine();
         assert_eq!(vmo.set_size(0), Ok(()));

@@ -96,8 +96,17 @@ impl Interrupt {
     }
 
     fn new(source: Source) -> ZxResult<Arc<Self>> {
-        let inner = Inner { state: State::Idle, triggered_at: None, bound: None, waiter: Waiter::None };
-        try_arc(Self { base: ObjectBase::new(Signals::empty()), source, inner: Mutex::new(inner) })
+        let inner = Inner {
+            state: State::Idle,
+            triggered_at: None,
+            bound: None,
+            waiter: Waiter::None,
+        };
+        try_arc(Self {
+            base: ObjectBase::new(Signals::empty()),
+            source,
+            inner: Mutex::new(inner),
+        })
     }
 
     /// Triggers a virtual interrupt.
@@ -167,7 +176,11 @@ impl Interrupt {
     /// - `Canceled`: it is destroyed.
     pub fn unbind(&self, port: &Arc<Port>) -> ZxResult {
         let mut inner = self.inner.lock();
-        if !inner.bound.as_ref().is_some_and(|binding| Arc::ptr_eq(&binding.port, port)) {
+        if !inner
+            .bound
+            .as_ref()
+            .is_some_and(|binding| Arc::ptr_eq(&binding.port, port))
+        {
             return Err(ZxError::NotFound);
         }
         inner.alive()?;
@@ -202,7 +215,10 @@ impl Interrupt {
                 return Ok(());
             }
             let unacked = core::mem::replace(&mut inner.state, State::Destroyed) == State::NeedsAck;
-            let in_use = inner.bound.as_ref().is_some_and(|binding| !binding.port.remove_packet_of(self.base.koid()) && unacked);
+            let in_use = inner
+                .bound
+                .as_ref()
+                .is_some_and(|binding| !binding.port.remove_packet_of(self.base.koid()) && unacked);
             (inner.take_waker(), in_use)
         };
         if let Some(waiter) = waiter {
@@ -267,7 +283,9 @@ impl Inner {
     fn send(&mut self, interrupt: &Interrupt, wakes: &mut Wakes) -> ZxResult {
         if let (Some(binding), Some(at)) = (&self.bound, self.triggered_at) {
             let packet = PortPacket::interrupt(binding.key, at);
-            binding.port.queue_first(interrupt.base.koid(), packet, wakes)?;
+            binding
+                .port
+                .queue_first(interrupt.base.koid(), packet, wakes)?;
             self.triggered_at = None;
             self.state = State::NeedsAck;
         }
@@ -367,13 +385,18 @@ mod tests {
 
     fn packet(port: &Port) -> Option<(u64, i64)> {
         match poll(pin!(port.wait())) {
-            Poll::Ready(Ok(packet)) => packet.as_interrupt().map(|interrupt| (packet.key, interrupt.timestamp)),
+            Poll::Ready(Ok(packet)) => packet
+                .as_interrupt()
+                .map(|interrupt| (packet.key, interrupt.timestamp)),
             _ => None,
         }
     }
 
     fn bound() -> (Arc<Interrupt>, Arc<Port>) {
-        let (interrupt, port) = (Interrupt::create_virtual().unwrap(), Port::create_for_interrupts().unwrap());
+        let (interrupt, port) = (
+            Interrupt::create_virtual().unwrap(),
+            Port::create_for_interrupts().unwrap(),
+        );
         interrupt.bind(port.clone(), 7).unwrap();
         (interrupt, port)
     }
@@ -392,7 +415,10 @@ mod tests {
         let interrupt = Interrupt::create_virtual().unwrap();
         let wait = interrupt.wait().unwrap();
         assert_eq!(interrupt.wait().err(), Some(ZxError::BadState));
-        assert_eq!(interrupt.bind(Port::create_for_interrupts().unwrap(), 0), Err(ZxError::BadState));
+        assert_eq!(
+            interrupt.bind(Port::create_for_interrupts().unwrap(), 0),
+            Err(ZxError::BadState)
+        );
         drop(wait);
         assert!(interrupt.wait().is_ok());
         let (interrupt, port) = bound();
@@ -403,7 +429,10 @@ mod tests {
     #[test]
     fn a_port_that_was_not_made_for_interrupts_is_of_the_wrong_type() {
         let interrupt = Interrupt::create_virtual().unwrap();
-        assert_eq!(interrupt.bind(Port::create().unwrap(), 0), Err(ZxError::WrongType));
+        assert_eq!(
+            interrupt.bind(Port::create().unwrap(), 0),
+            Err(ZxError::WrongType)
+        );
     }
 
     #[test]
@@ -469,7 +498,10 @@ mod tests {
     fn a_level_line_stays_masked_until_the_next_wait() {
         kernel_hal_hosted::init();
         let interrupt = Interrupt::create_line(3, Some(Trigger::LevelLow)).unwrap();
-        assert_eq!(Interrupt::create_line(3, None).err(), Some(ZxError::AlreadyBound));
+        assert_eq!(
+            Interrupt::create_line(3, None).err(),
+            Some(ZxError::AlreadyBound)
+        );
         assert_eq!(interrupt.trigger(0), Err(ZxError::BadState));
         assert_eq!(fire(3), Fired::Served);
         assert_eq!(fire(3), Fired::Ignored);

@@ -17,7 +17,9 @@ impl Iommu {
     /// # Errors
     /// - `NoMemory`: the kernel heap is exhausted.
     pub fn create_dummy() -> ZxResult<Arc<Self>> {
-        try_arc(Self { base: ObjectBase::new(Signals::empty()) })
+        try_arc(Self {
+            base: ObjectBase::new(Signals::empty()),
+        })
     }
 }
 

@@ -20,7 +20,11 @@ pub struct Pmt {
 
 impl Pmt {
     pub(super) fn with_pin(bti: Arc<Bti>, pin: Pin) -> Self {
-        Self { base: ObjectBase::new(Signals::empty()), bti, pin: Mutex::new(Some(pin)) }
+        Self {
+            base: ObjectBase::new(Signals::empty()),
+            bti,
+            pin: Mutex::new(Some(pin)),
+        }
     }
 
     /// Unpins the memory: the device does not use it any more.
@@ -72,7 +76,11 @@ impl Pin {
         if offset.checked_add(len).is_none_or(|end| end > vmo.size()) {
             return Err(ZxError::OutOfRange);
         }
-        let mut pin = Self { vmo, offset, len: 0 };
+        let mut pin = Self {
+            vmo,
+            offset,
+            len: 0,
+        };
         while pin.len < len {
             let piece = PIECE.min(len - pin.len);
             pin.vmo.pin(offset + pin.len, piece)?;
@@ -91,7 +99,9 @@ impl Pin {
     pub(super) fn addresses(&self) -> ZxResult<Vec<u64>> {
         let pages = usize::try_from(self.len / PAGE_BYTES).map_err(|_| ZxError::NoMemory)?;
         let mut addresses = Vec::new();
-        addresses.try_reserve_exact(pages).map_err(|_| ZxError::NoMemory)?;
+        addresses
+            .try_reserve_exact(pages)
+            .map_err(|_| ZxError::NoMemory)?;
         for offset in (self.offset..self.offset + self.len).step_by(PAGE) {
             addresses.push(self.vmo.commit_page(offset, CommitAccess::Write)?.0);
         }

@@ -17,7 +17,10 @@ pub struct Ports {
 
 impl Ports {
     pub(super) const fn new() -> Self {
-        Self { owner: AtomicU64::new(NOBODY), set: Mutex::new(None) }
+        Self {
+            owner: AtomicU64::new(NOBODY),
+            set: Mutex::new(None),
+        }
     }
 
     /// The CPU is about to run the process.

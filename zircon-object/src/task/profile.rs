@@ -42,7 +42,10 @@ impl Profile {
     /// # Errors
     /// - `NoMemory`: the kernel heap is exhausted.
     pub fn create(scheduling: Scheduling) -> ZxResult<Arc<Self>> {
-        try_arc(Self { base: ObjectBase::new(Signals::empty()), scheduling })
+        try_arc(Self {
+            base: ObjectBase::new(Signals::empty()),
+            scheduling,
+        })
     }
 
     /// What it says.

@@ -37,7 +37,12 @@ impl Stream {
     /// # Errors
     /// - `NoMemory`: the kernel heap is exhausted.
     pub fn create(vmo: Arc<Vmo>, options: u32, seek: u64) -> ZxResult<Arc<Self>> {
-        try_arc(Self { base: ObjectBase::new(Signals::empty()), vmo, options, seek: Mutex::new(seek) })
+        try_arc(Self {
+            base: ObjectBase::new(Signals::empty()),
+            vmo,
+            options,
+            seek: Mutex::new(seek),
+        })
     }
 
     /// What it shows.
@@ -153,7 +158,9 @@ impl Stream {
             SeekOrigin::Current => *seek,
             SeekOrigin::End => self.vmo.content_size(),
         };
-        *seek = from.checked_add_signed(offset).ok_or(ZxError::InvalidArgs)?;
+        *seek = from
+            .checked_add_signed(offset)
+            .ok_or(ZxError::InvalidArgs)?;
         Ok(*seek)
     }
 }
@@ -211,7 +218,10 @@ mod tests {
         let fixed = stream(4096, Resizable::No, 0);
         assert_eq!(fixed.begin_write(At::Position, 5000), Ok(0..4096));
         assert_eq!(fixed.begin_write(At::Position, 1), Err(ZxError::NoSpace));
-        assert_eq!(fixed.begin_write(At::Offset(u64::MAX), 1), Err(ZxError::FileBig));
+        assert_eq!(
+            fixed.begin_write(At::Offset(u64::MAX), 1),
+            Err(ZxError::FileBig)
+        );
     }
 
     #[test]
@@ -227,8 +237,16 @@ mod tests {
     fn seeking_before_the_start_is_invalid_and_changes_nothing() {
         let stream = stream(4096, Resizable::No, 10);
         assert_eq!(stream.seek(SeekOrigin::End, -4), Ok(6));
-        assert_eq!(stream.seek(SeekOrigin::Current, -7), Err(ZxError::InvalidArgs));
+        assert_eq!(
+            stream.seek(SeekOrigin::Current, -7),
+            Err(ZxError::InvalidArgs)
+        );
         assert_eq!(stream.seek(SeekOrigin::Current, 1), Ok(7));
-        assert_eq!(stream.seek(SeekOrigin::Start, i64::MAX).and_then(|_| stream.seek(SeekOrigin::Current, i64::MAX)), Ok(u64::MAX - 1));
+        assert_eq!(
+            stream
+                .seek(SeekOrigin::Start, i64::MAX)
+                .and_then(|_| stream.seek(SeekOrigin::Current, i64::MAX)),
+            Ok(u64::MAX - 1)
+        );
     }
 }

@@ -24,7 +24,11 @@ pub(super) fn vmo_child(options: u32) -> ZxResult<ChildRequest> {
     if options.contains(VmoChildOptions2019::SLICE) {
         return Err(ZxError::InvalidArgs);
     }
-    let resizable = if options.contains(VmoChildOptions2019::RESIZABLE) { Resizable::Yes } else { Resizable::No };
+    let resizable = if options.contains(VmoChildOptions2019::RESIZABLE) {
+        Resizable::Yes
+    } else {
+        Resizable::No
+    };
     match options & copies {
         VmoChildOptions2019::COPY_ON_WRITE => Ok(request(ChildKind::LateCopy, resizable)),
         VmoChildOptions2019::COPY_ON_WRITE2 => Ok(request(ChildKind::Snapshot, resizable)),
@@ -33,7 +37,11 @@ pub(super) fn vmo_child(options: u32) -> ZxResult<ChildRequest> {
 }
 
 fn request(kind: ChildKind, resizable: Resizable) -> ChildRequest {
-    ChildRequest { kind, resizable, without: Rights::empty() }
+    ChildRequest {
+        kind,
+        resizable,
+        without: Rights::empty(),
+    }
 }
 
 #[cfg(test)]
@@ -42,9 +50,15 @@ mod tests {
 
     #[test]
     fn children_are_named_by_the_bits_of_2019() {
-        assert_eq!(vmo_child(1), Ok(request(ChildKind::LateCopy, Resizable::No)));
+        assert_eq!(
+            vmo_child(1),
+            Ok(request(ChildKind::LateCopy, Resizable::No))
+        );
         assert_eq!(vmo_child(3), vmo_child(1));
-        assert_eq!(vmo_child(8 | 4), Ok(request(ChildKind::Snapshot, Resizable::Yes)));
+        assert_eq!(
+            vmo_child(8 | 4),
+            Ok(request(ChildKind::Snapshot, Resizable::Yes))
+        );
         assert_eq!(vmo_child(16), Ok(request(ChildKind::Slice, Resizable::No)));
         for bad in [0, 4, 1 | 8, 16 | 4, 16 | 2, 32 | 1] {
             assert_eq!(vmo_child(bad), Err(ZxError::InvalidArgs), "{bad}");

@@ -19,5 +19,8 @@ pub(super) fn read(caller: &Caller<'_>, info: UserIn<u8>) -> ZxResult<Scheduling
     if info.kind != SCHEDULER {
         return Err(ZxError::NotSupported);
     }
-    Ok(Scheduling { priority: Some(profile::checked(info.priority)?), ..Scheduling::default() })
+    Ok(Scheduling {
+        priority: Some(profile::checked(info.priority)?),
+        ..Scheduling::default()
+    })
 }

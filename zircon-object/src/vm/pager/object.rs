@@ -22,7 +22,10 @@ impl Pager {
     /// # Errors
     /// - `NoMemory`: the kernel heap is exhausted.
     pub fn create() -> ZxResult<Arc<Self>> {
-        try_arc(Self { base: ObjectBase::new(Signals::empty()), sources: Mutex::new(Vec::new()) })
+        try_arc(Self {
+            base: ObjectBase::new(Signals::empty()),
+            sources: Mutex::new(Vec::new()),
+        })
     }
 
     /// A VMO whose missing pages are asked for by packets with `key` in `port`. `gone` is what accesses to missing pages get
@@ -31,7 +34,14 @@ impl Pager {
     /// # Errors
     /// - `OutOfRange`: the size is beyond the limit.
     /// - `NoMemory`: the kernel heap is exhausted.
-    pub fn create_vmo(&self, port: Arc<Port>, key: u64, size: u64, resizable: Resizable, gone: ZxError) -> ZxResult<Arc<Vmo>> {
+    pub fn create_vmo(
+        &self,
+        port: Arc<Port>,
+        key: u64,
+        size: u64,
+        resizable: Resizable,
+        gone: ZxError,
+    ) -> ZxResult<Arc<Vmo>> {
         let source = PageSource::new(self.base.koid(), port, key, gone)?;
         let vmo = Vmo::with_source(size, resizable, source.clone())?;
         let mut sources = self.sources.lock();
@@ -71,7 +81,10 @@ impl Pager {
     /// - `NoMemory`: the kernel heap is exhausted.
     pub fn supply(&self, vmo: &Vmo, offset: u64, len: u64, aux: &Vmo, aux_offset: u64) -> ZxResult {
         let source = self.source_of(vmo)?;
-        if [offset, len, aux_offset].iter().any(|bytes| !bytes.is_multiple_of(PAGE_BYTES)) {
+        if [offset, len, aux_offset]
+            .iter()
+            .any(|bytes| !bytes.is_multiple_of(PAGE_BYTES))
+        {
             return Err(ZxError::InvalidArgs);
         }
         if len == 0 {
@@ -85,7 +98,9 @@ impl Pager {
     }
 
     fn source_of(&self, vmo: &Vmo) -> ZxResult<Arc<PageSource>> {
-        vmo.source().filter(|source| source.pager() == self.base.koid()).ok_or(ZxError::InvalidArgs)
+        vmo.source()
+            .filter(|source| source.pager() == self.base.koid())
+            .ok_or(ZxError::InvalidArgs)
     }
 }
 

@@ -68,9 +68,24 @@ pub(in crate::vm) enum Farewell {
 }
 
 impl PageSource {
-    pub(super) fn new(pager: Koid, port: Arc<Port>, key: u64, gone: ZxError) -> ZxResult<Arc<Self>> {
-        let inner = Inner { state: State::Attached, requests: Vec::new(), next_ticket: 0 };
-        try_arc(Self { pager, port, key, gone, inner: Mutex::new(inner) })
+    pub(super) fn new(
+        pager: Koid,
+        port: Arc<Port>,
+        key: u64,
+        gone: ZxError,
+    ) -> ZxResult<Arc<Self>> {
+        let inner = Inner {
+            state: State::Attached,
+            requests: Vec::new(),
+            next_ticket: 0,
+        };
+        try_arc(Self {
+            pager,
+            port,
+            key,
+            gone,
+            inner: Mutex::new(inner),
+        })
     }
 
     pub(super) fn pager(&self) -> Koid {
@@ -91,24 +106,48 @@ impl PageSource {
     /// # Errors
     /// - What was said at creation: the source is gone.
     /// - `NoMemory`: the kernel heap is exhausted.
-    pub(in crate::vm) fn ask(self: &Arc<Self>, pages: Range<u64>, wakes: &mut Wakes) -> ZxResult<PageRequest> {
+    pub(in crate::vm) fn ask(
+        self: &Arc<Self>,
+        pages: Range<u64>,
+        wakes: &mut Wakes,
+    ) -> ZxResult<PageRequest> {
         let mut inner = self.inner.lock();
         if inner.state == State::Gone {
             return Err(self.gone);
         }
         let ticket = inner.next_ticket;
         inner.next_ticket += 1;
-        let waiting = Waiting { ticket, waker: None };
-        if let Some(request) = inner.requests.iter_mut().find(|request| request.pages.contains(&pages.start)) {
+        let waiting = Waiting {
+            ticket,
+            waker: None,
+        };
+        if let Some(request) = inner
+            .requests
+            .iter_mut()
+            .find(|request| request.pages.contains(&pages.start))
+        {
             request.waiting.try_push(waiting)?;
-            return Ok(PageRequest { source: self.clone(), id: request.id, ticket });
+            return Ok(PageRequest {
+                source: self.clone(),
+                id: request.id,
+                ticket,
+            });
         }
-        let later = inner.requests.iter().map(|request| request.pages.start).filter(|start| *start > pages.start);
+        let later = inner
+            .requests
+            .iter()
+            .map(|request| request.pages.start)
+            .filter(|start| *start > pages.start);
         let pages = pages.start..later.fold(pages.end, u64::min);
         let id = Koid::next();
         let mut first = Vec::new();
         first.try_push(waiting)?;
-        inner.requests.try_push(Request { id, missing: pages.end - pages.start, pages: pages.clone(), waiting: first })?;
+        inner.requests.try_push(Request {
+            id,
+            missing: pages.end - pages.start,
+            pages: pages.clone(),
+            waiting: first,
+        })?;
         let page = PAGE_SIZE as u64;
         let (offset, len) = (pages.start * page, (pages.end - pages.start) * page);
         let packet = PortPacket::page_request(self.key, PageRequestCommand::Read, offset, len);
@@ -116,7 +155,11 @@ impl PageSource {
             inner.requests.pop();
             return Err(error);
         }
-        Ok(PageRequest { source: self.clone(), id, ticket })
+        Ok(PageRequest {
+            source: self.clone(),
+            id,
+            ticket,
+        })
     }
 
     /// The pages are there now.
@@ -161,7 +204,11 @@ impl PageSource {
         if let Some(request) = inner.requests.iter_mut().find(|request| request.id == id) {
             request.waiting.retain(|waiting| waiting.ticket != ticket);
         }
-        inner.end_where(&self.port, |request| request.waiting.is_empty(), &mut Wakes::none());
+        inner.end_where(
+            &self.port,
+            |request| request.waiting.is_empty(),
+            &mut Wakes::none(),
+        );
     }
 }
 
@@ -193,7 +240,11 @@ impl Future for PageRequest {
     type Output = ();
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut inner = self.source.inner.lock();
-        let mut waiting = inner.requests.iter_mut().filter(|request| request.id == self.id).flat_map(|request| &mut request.waiting);
+        let mut waiting = inner
+            .requests
+            .iter_mut()
+            .filter(|request| request.id == self.id)
+            .flat_map(|request| &mut request.waiting);
         match waiting.find(|waiting| waiting.ticket == self.ticket) {
             Some(waiting) => {
                 waiting.waker = Some(cx.waker().clone());

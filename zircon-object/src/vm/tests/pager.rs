@@ -15,24 +15,36 @@ const GONE: ZxError = ZxError::NotFound;
 
 fn paged(pages: u64) -> (Arc<Pager>, Arc<Port>, Arc<Vmo>) {
     let (pager, port) = (Pager::create().unwrap(), Port::create().unwrap());
-    let vmo = pager.create_vmo(port.clone(), 7, pages * PAGE_BYTES, Resizable::Yes, GONE).unwrap();
+    let vmo = pager
+        .create_vmo(port.clone(), 7, pages * PAGE_BYTES, Resizable::Yes, GONE)
+        .unwrap();
     (pager, port, vmo)
 }
 
 /// Command, first page and number of pages of the next packet.
 fn packet(port: &Port) -> Option<(u16, u64, u64)> {
     match pin!(port.wait()).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(Ok(packet)) => packet.as_page_request().map(|request| (request.command, request.offset / PAGE_BYTES, request.length / PAGE_BYTES)),
+        Poll::Ready(Ok(packet)) => packet.as_page_request().map(|request| {
+            (
+                request.command,
+                request.offset / PAGE_BYTES,
+                request.length / PAGE_BYTES,
+            )
+        }),
         _ => None,
     }
 }
 
 fn is_over(request: &mut PageRequest) -> bool {
-    Pin::new(request).poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    Pin::new(request)
+        .poll(&mut Context::from_waker(Waker::noop()))
+        .is_ready()
 }
 
 fn ask(vmo: &Vmo, page: u64, pages: u64) -> PageRequest {
-    vmo.ask_for(page * PAGE_BYTES, pages * PAGE_BYTES, u64::MAX).unwrap().unwrap()
+    vmo.ask_for(page * PAGE_BYTES, pages * PAGE_BYTES, u64::MAX)
+        .unwrap()
+        .unwrap()
 }
 
 fn supply(pager: &Pager, vmo: &Vmo, page: u64, bytes: &[u8]) -> ZxResult {
@@ -40,7 +52,13 @@ fn supply(pager: &Pager, vmo: &Vmo, page: u64, bytes: &[u8]) -> ZxResult {
     for (page, byte) in bytes.iter().enumerate() {
         aux.write((page * PAGE) as u64, &[*byte]).unwrap();
     }
-    pager.supply(vmo, page * PAGE_BYTES, bytes.len() as u64 * PAGE_BYTES, &aux, 0)
+    pager.supply(
+        vmo,
+        page * PAGE_BYTES,
+        bytes.len() as u64 * PAGE_BYTES,
+        &aux,
+        0,
+    )
 }
 
 fn byte(vmo: &Vmo, page: u64) -> ZxResult<u8> {
@@ -84,7 +102,10 @@ fn a_request_ends_where_pages_are_or_another_request_begins() {
     let _middle = ask(&vmo, 2, 2);
     let _first = ask(&vmo, 0, 8);
     let _last = ask(&vmo, 4, 4);
-    assert_eq!([packet(&port), packet(&port), packet(&port)], [Some((READ, 2, 2)), Some((READ, 0, 2)), Some((READ, 4, 2))]);
+    assert_eq!(
+        [packet(&port), packet(&port), packet(&port)],
+        [Some((READ, 2, 2)), Some((READ, 0, 2)), Some((READ, 4, 2))]
+    );
 }
 
 #[test]
@@ -108,7 +129,10 @@ fn a_detached_vmo_keeps_its_pages_and_says_once_that_it_is_complete() {
     pager.detach(&vmo).unwrap();
     assert!(is_over(&mut request));
     assert_eq!((byte(&vmo, 0), byte(&vmo, 1)), (Err(GONE), Ok(5)));
-    assert_eq!((packet(&port), packet(&port)), (Some((COMPLETE, 0, 0)), None));
+    assert_eq!(
+        (packet(&port), packet(&port)),
+        (Some((COMPLETE, 0, 0)), None)
+    );
 }
 
 #[test]
@@ -126,15 +150,29 @@ fn closing_the_pager_ends_all_waits_without_a_packet() {
 fn a_child_takes_a_copy_when_it_needs_one_and_zeros_when_nobody_has_it() {
     let _balance = start();
     let (pager, port, vmo) = paged(2);
-    assert_eq!(vmo.create_child(ChildKind::Snapshot, Resizable::No, 0, PAGE_BYTES).err(), Some(ZxError::NotSupported));
-    let child = vmo.create_child(ChildKind::SnapshotAtLeastOnWrite, Resizable::No, 0, 3 * PAGE_BYTES).unwrap();
+    assert_eq!(
+        vmo.create_child(ChildKind::Snapshot, Resizable::No, 0, PAGE_BYTES)
+            .err(),
+        Some(ZxError::NotSupported)
+    );
+    let child = vmo
+        .create_child(
+            ChildKind::SnapshotAtLeastOnWrite,
+            Resizable::No,
+            0,
+            3 * PAGE_BYTES,
+        )
+        .unwrap();
     assert_eq!(child.write(0, &[9]), Err(ZxError::ShouldWait));
     let mut request = ask(&child, 0, 1);
     assert_eq!(packet(&port), Some((READ, 0, 1)));
     supply(&pager, &vmo, 0, &[4]).unwrap();
     assert!(is_over(&mut request));
     child.write(1, &[9]).unwrap();
-    assert_eq!((byte(&child, 0), byte(&vmo, 0), byte(&child, 2)), (Ok(4), Ok(4), Ok(0)));
+    assert_eq!(
+        (byte(&child, 0), byte(&vmo, 0), byte(&child, 2)),
+        (Ok(4), Ok(4), Ok(0))
+    );
     pager.detach(&vmo).unwrap();
     assert_eq!((byte(&child, 1), byte(&vmo, 1)), (Ok(0), Err(GONE)));
 }
@@ -148,14 +186,22 @@ fn only_plain_committed_pages_can_be_supplied() {
     assert_eq!(give(&aux, 0), Err(ZxError::BadState));
     aux.commit(0, PAGE_BYTES).unwrap();
     assert_eq!(give(&aux, PAGE_BYTES), Err(ZxError::OutOfRange));
-    let child = aux.create_child(ChildKind::Snapshot, Resizable::No, 0, PAGE_BYTES).unwrap();
+    let child = aux
+        .create_child(ChildKind::Snapshot, Resizable::No, 0, PAGE_BYTES)
+        .unwrap();
     assert_eq!(give(&aux, 0), Err(ZxError::BadState));
     drop(child);
     aux.pin(0, PAGE_BYTES).unwrap();
     assert_eq!(give(&aux, 0), Err(ZxError::BadState));
     aux.unpin(0, PAGE_BYTES).unwrap();
-    assert_eq!(pager.supply(&aux, 0, PAGE_BYTES, &aux, 0), Err(ZxError::InvalidArgs));
+    assert_eq!(
+        pager.supply(&aux, 0, PAGE_BYTES, &aux, 0),
+        Err(ZxError::InvalidArgs)
+    );
     assert_eq!(give(&aux, 0), Ok(()));
-    assert_eq!((aux.committed_bytes(), vmo.committed_bytes()), (0, PAGE_BYTES));
+    assert_eq!(
+        (aux.committed_bytes(), vmo.committed_bytes()),
+        (0, PAGE_BYTES)
+    );
     assert_eq!(vmo.name().map(|name| name.get()[0]), Some(0));
 }

@@ -20,17 +20,29 @@ use zx_abi::{ZxError, ZxResult};
 
 impl Vmo {
     /// A VMO whose pages `source` has.
-    pub(in crate::vm) fn with_source(size: u64, resizable: Resizable, source: Arc<PageSource>) -> ZxResult<Arc<Self>> {
+    pub(in crate::vm) fn with_source(
+        size: u64,
+        resizable: Resizable,
+        source: Arc<PageSource>,
+    ) -> ZxResult<Arc<Self>> {
         let base = new_base();
         let tree = PageTree::new(base.koid().0);
-        let vmo = Self::with_backing(base, pages_for(size)?, resizable, Backing::Paged(tree), CachePolicy::Cached)?;
+        let vmo = Self::with_backing(
+            base,
+            pages_for(size)?,
+            resizable,
+            Backing::Paged(tree),
+            CachePolicy::Cached,
+        )?;
         vmo.memory().0.missing = Missing::Pager(source);
         Ok(vmo)
     }
 
     /// Where its own missing pages come from.
     pub(in crate::vm) fn source(&self) -> Option<Arc<PageSource>> {
-        let Kind::Memory(memory) = &self.kind else { return None };
+        let Kind::Memory(memory) = &self.kind else {
+            return None;
+        };
         match &memory.lock().missing {
             Missing::Pager(source) => Some(source.clone()),
             Missing::Zero | Missing::Behind { .. } => None,
@@ -51,7 +63,10 @@ impl Vmo {
     pub fn ask_for(&self, offset: u64, len: u64, most: u64) -> ZxResult<Option<PageRequest>> {
         let mut wakes = Wakes::none();
         let (memory, first) = self.memory();
-        let end = offset.saturating_add(len).min(self.limit(&memory)).div_ceil(PAGE_BYTES);
+        let end = offset
+            .saturating_add(len)
+            .min(self.limit(&memory))
+            .div_ceil(PAGE_BYTES);
         let asked = memory.ask(first + offset / PAGE_BYTES..first + end, most, &mut wakes);
         drop(memory);
         wakes.wake();
@@ -70,8 +85,14 @@ impl Vmo {
         let (mut memory, first) = self.memory();
         memory.tree()?;
         let end = Memory::check(offset, len, self.limit(&memory))?;
-        let plain = matches!(memory.backing, Backing::Paged(_)) && matches!(memory.missing, Missing::Zero);
-        if related || !plain || memory.cache != CachePolicy::Cached || memory.pins != 0 || !memory.views.is_empty() {
+        let plain =
+            matches!(memory.backing, Backing::Paged(_)) && matches!(memory.missing, Missing::Zero);
+        if related
+            || !plain
+            || memory.cache != CachePolicy::Cached
+            || memory.pins != 0
+            || !memory.views.is_empty()
+        {
             return Err(ZxError::BadState);
         }
         let pages = first + offset / PAGE_BYTES..first + end / PAGE_BYTES;
@@ -80,12 +101,19 @@ impl Vmo {
         }
         let mut frames = Vec::new();
         let count = usize::try_from(pages.end - pages.start).map_err(|_| ZxError::NoMemory)?;
-        frames.try_reserve_exact(count).map_err(|_| ZxError::NoMemory)?;
+        frames
+            .try_reserve_exact(count)
+            .map_err(|_| ZxError::NoMemory)?;
         let bias = memory.bias;
         for page in pages {
             // Nobody else has the pages: a node that must be copied is left over from a child that is gone.
             memory.make_private(page, None)?;
-            frames.try_push(memory.tree_mut()?.take(page + bias)?.ok_or(ZxError::BadState)?)?;
+            frames.try_push(
+                memory
+                    .tree_mut()?
+                    .take(page + bias)?
+                    .ok_or(ZxError::BadState)?,
+            )?;
         }
         Ok(frames)
     }
@@ -95,9 +123,19 @@ impl Vmo {
     /// # Errors
     /// - `OutOfRange`: not wholly inside.
     /// - `NoMemory`: the kernel heap is exhausted; the pages before are there.
-    pub(in crate::vm) fn put_pages(&self, offset: u64, frames: Vec<Frame>, source: &PageSource, wakes: &mut Wakes) -> ZxResult {
+    pub(in crate::vm) fn put_pages(
+        &self,
+        offset: u64,
+        frames: Vec<Frame>,
+        source: &PageSource,
+        wakes: &mut Wakes,
+    ) -> ZxResult {
         let (mut memory, first) = self.memory();
-        Memory::check(offset, frames.len() as u64 * PAGE_BYTES, self.limit(&memory))?;
+        Memory::check(
+            offset,
+            frames.len() as u64 * PAGE_BYTES,
+            self.limit(&memory),
+        )?;
         for (page, frame) in (first + offset / PAGE_BYTES..).zip(frames) {
             if memory.present(page).is_none() {
                 memory.put(page, frame)?;
@@ -139,7 +177,9 @@ impl Memory {
         }
         let (of, page) = match &self.missing {
             Missing::Pager(source) => return Err(source.verdict()),
-            Missing::Behind { of, first, pages } if index < pages.load(Ordering::Relaxed) => (of.clone(), first + index),
+            Missing::Behind { of, first, pages } if index < pages.load(Ordering::Relaxed) => {
+                (of.clone(), first + index)
+            }
             Missing::Behind { .. } | Missing::Zero => return Ok(()),
         };
         let copy = {
@@ -208,7 +248,9 @@ impl Memory {
         if self.present(index).is_some() {
             return Ok(None);
         }
-        let Missing::Behind { of, first, pages } = &self.missing else { return Ok(None) };
+        let Missing::Behind { of, first, pages } = &self.missing else {
+            return Ok(None);
+        };
         if index >= pages.load(Ordering::Relaxed) {
             return Ok(None);
         }
@@ -223,14 +265,29 @@ impl Memory {
 
     /// Enters a view of a child in its parent too, which takes pages out of it when they change.
     pub(super) fn show(&mut self, token: MapToken, view: &View) -> ZxResult {
-        let Missing::Behind { of, first, pages } = &self.missing else { return Ok(()) };
-        let Some(len) = pages.load(Ordering::Relaxed).checked_sub(view.first).filter(|len| *len != 0) else { return Ok(()) };
+        let Missing::Behind { of, first, pages } = &self.missing else {
+            return Ok(());
+        };
+        let Some(len) = pages
+            .load(Ordering::Relaxed)
+            .checked_sub(view.first)
+            .filter(|len| *len != 0)
+        else {
+            return Ok(());
+        };
         let (of, first) = (of.clone(), *first);
-        self.late()?.shown.try_reserve(1).map_err(|_| ZxError::NoMemory)?;
+        self.late()?
+            .shown
+            .try_reserve(1)
+            .map_err(|_| ZxError::NoMemory)?;
         let theirs = {
             let (mut parent, start) = of.memory();
             let pages = usize::try_from(len).unwrap_or(usize::MAX).min(view.pages);
-            parent.late()?.views.add(View { first: start + first + view.first, pages, ..view.clone() })?
+            parent.late()?.views.add(View {
+                first: start + first + view.first,
+                pages,
+                ..view.clone()
+            })?
         };
         self.late()?.shown.push((token, theirs));
         Ok(())
@@ -238,25 +295,47 @@ impl Memory {
 
     /// Whether a parent knows views of this child.
     pub(super) fn is_shown_by_parent(&self) -> bool {
-        self.late.as_ref().is_some_and(|late| !late.shown.is_empty())
+        self.late
+            .as_ref()
+            .is_some_and(|late| !late.shown.is_empty())
     }
 
     /// Changes what the parent knows of a view as the view itself has changed.
     pub(super) fn show_again(&mut self, token: MapToken) {
-        let Some(view) = self.views.get_mut(token).cloned() else { return };
-        let known = self.late.as_ref().and_then(|late| late.shown.iter().find(|(own, _)| *own == token));
-        let (Some((_, theirs)), Missing::Behind { of, first, pages }) = (known, &self.missing) else { return };
+        let Some(view) = self.views.get_mut(token).cloned() else {
+            return;
+        };
+        let known = self
+            .late
+            .as_ref()
+            .and_then(|late| late.shown.iter().find(|(own, _)| *own == token));
+        let (Some((_, theirs)), Missing::Behind { of, first, pages }) = (known, &self.missing)
+        else {
+            return;
+        };
         let (mut parent, start) = of.memory();
-        if let Some(shown) = parent.late.as_mut().and_then(|late| late.views.get_mut(*theirs)) {
-            let len = usize::try_from(pages.load(Ordering::Relaxed).saturating_sub(view.first)).unwrap_or(usize::MAX).min(view.pages);
-            *shown = View { first: start + first + view.first, pages: len, ..view };
+        if let Some(shown) = parent
+            .late
+            .as_mut()
+            .and_then(|late| late.views.get_mut(*theirs))
+        {
+            let len = usize::try_from(pages.load(Ordering::Relaxed).saturating_sub(view.first))
+                .unwrap_or(usize::MAX)
+                .min(view.pages);
+            *shown = View {
+                first: start + first + view.first,
+                pages: len,
+                ..view
+            };
         }
     }
 
     /// Takes a view of a child out of its parent.
     pub(super) fn hide(&mut self, token: MapToken) {
         let Some(late) = &mut self.late else { return };
-        let Some(at) = late.shown.iter().position(|(own, _)| *own == token) else { return };
+        let Some(at) = late.shown.iter().position(|(own, _)| *own == token) else {
+            return;
+        };
         let (_, theirs) = late.shown.swap_remove(at);
         if let Missing::Behind { of, .. } = &self.missing {
             if let Some(late) = &mut of.memory().0.late {
@@ -277,20 +356,38 @@ impl Memory {
     }
 
     /// Asks for the first pages of the range that are not there.
-    fn ask(&self, pages: Range<u64>, most: u64, wakes: &mut Wakes) -> ZxResult<Option<PageRequest>> {
+    fn ask(
+        &self,
+        pages: Range<u64>,
+        most: u64,
+        wakes: &mut Wakes,
+    ) -> ZxResult<Option<PageRequest>> {
         match &self.missing {
             Missing::Zero => Ok(None),
             Missing::Pager(source) => {
                 let pages = pages.start..pages.end.min(self.pages());
-                let Some(run) = run_of(pages, most, |page| self.present(page).is_none()) else { return Ok(None) };
+                let Some(run) = run_of(pages, most, |page| self.present(page).is_none()) else {
+                    return Ok(None);
+                };
                 source.ask(run, wakes).map(Some)
             }
-            Missing::Behind { of, first: behind, pages: limit } => {
+            Missing::Behind {
+                of,
+                first: behind,
+                pages: limit,
+            } => {
                 let (parent, first) = of.memory();
                 let offset = first + behind;
-                let pages = pages.start..pages.end.min(limit.load(Ordering::Relaxed)).min(parent.pages().saturating_sub(offset));
-                let absent = |page| self.present(page).is_none() && parent.present(offset + page).is_none();
-                let Some(run) = run_of(pages, most, absent) else { return Ok(None) };
+                let pages = pages.start
+                    ..pages
+                        .end
+                        .min(limit.load(Ordering::Relaxed))
+                        .min(parent.pages().saturating_sub(offset));
+                let absent =
+                    |page| self.present(page).is_none() && parent.present(offset + page).is_none();
+                let Some(run) = run_of(pages, most, absent) else {
+                    return Ok(None);
+                };
                 parent.ask(offset + run.start..offset + run.end, most, wakes)
             }
         }
@@ -299,7 +396,10 @@ impl Memory {
     /// Lets the pages beyond a new end go, and ends requests for them.
     pub(super) fn cut_off(&mut self, pages: Range<u64>, wakes: &mut Wakes) -> ZxResult {
         if let Missing::Pager(source) = &self.missing {
-            source.forget(|page| pages.contains(&page) && self.present(page).is_none(), wakes);
+            source.forget(
+                |page| pages.contains(&page) && self.present(page).is_none(),
+                wakes,
+            );
         }
         if let Missing::Behind { pages: limit, .. } = &self.missing {
             limit.fetch_min(pages.start, Ordering::Relaxed);
@@ -319,25 +419,46 @@ impl Memory {
 
     /// The memory of a child of the VMO `of`, whose memory this is, that copies a page when it writes it: nothing yet. It has
     /// `pages` pages and sees those of `part`.
-    pub(super) fn child_behind(&mut self, of: &Arc<Vmo>, part: Range<u64>, pages: u64, owner: u64) -> ZxResult<Self> {
+    pub(super) fn child_behind(
+        &mut self,
+        of: &Arc<Vmo>,
+        part: Range<u64>,
+        pages: u64,
+        owner: u64,
+    ) -> ZxResult<Self> {
         let first = part.start;
         if self.pins != 0 || self.cache != CachePolicy::Cached {
             return Err(ZxError::BadState);
         }
-        let Missing::Behind { of, first: behind, pages: limit } = &self.missing else {
-            let mut child = Self::new(pages, Backing::Paged(PageTree::new(owner)), CachePolicy::Cached);
+        let Missing::Behind {
+            of,
+            first: behind,
+            pages: limit,
+        } = &self.missing
+        else {
+            let mut child = Self::new(
+                pages,
+                Backing::Paged(PageTree::new(owner)),
+                CachePolicy::Cached,
+            );
             let seen = self.pages().min(part.end).saturating_sub(first).min(pages);
             child.missing = self.window(of, first, seen)?;
             return Ok(child);
         };
         // Its own pages are shared node by node, as those of any VMO; the others are the same parent's.
-        let Backing::Paged(tree) = &self.backing else { return Err(ZxError::NotSupported) };
+        let Backing::Paged(tree) = &self.backing else {
+            return Err(ZxError::NotSupported);
+        };
         let mut shared = tree.snapshot(owner);
         let end = first.saturating_add(pages).min(self.pages()) + self.bias;
         shared.remove(end..u64::MAX, Stamps::Leave)?;
         let mut child = Self::new(pages, Backing::Paged(shared), CachePolicy::Cached);
         child.bias = first + self.bias;
-        let seen = limit.load(Ordering::Relaxed).min(part.end).saturating_sub(first).min(pages);
+        let seen = limit
+            .load(Ordering::Relaxed)
+            .min(part.end)
+            .saturating_sub(first)
+            .min(pages);
         child.missing = of.memory().0.window(of, behind + first, seen)?;
         self.views.write_protect(self.cache);
         Ok(child)
@@ -351,12 +472,18 @@ impl Memory {
             windows.retain(|(_, window)| window.strong_count() != 0);
         }
         windows.try_push((first, Arc::downgrade(&pages)))?;
-        Ok(Missing::Behind { of: of.clone(), first, pages })
+        Ok(Missing::Behind {
+            of: of.clone(),
+            first,
+            pages,
+        })
     }
 
     /// Copies every page that its parent has and it has not, so that what it sees changes only by itself.
     pub(super) fn settle(&mut self) -> ZxResult {
-        let Missing::Behind { pages, .. } = &self.missing else { return Ok(()) };
+        let Missing::Behind { pages, .. } = &self.missing else {
+            return Ok(());
+        };
         for index in 0..pages.load(Ordering::Relaxed).min(self.pages()) {
             self.fill(index)?;
         }
@@ -368,7 +495,11 @@ impl Memory {
     /// # Errors
     /// - As [`Memory::fill`].
     #[inline(always)]
-    pub(super) fn with_page<R>(&mut self, index: u64, use_page: impl FnOnce(&Frame) -> R) -> ZxResult<Option<R>> {
+    pub(super) fn with_page<R>(
+        &mut self,
+        index: u64,
+        use_page: impl FnOnce(&Frame) -> R,
+    ) -> ZxResult<Option<R>> {
         if !matches!(self.missing, Missing::Zero) && self.present(index).is_none() {
             return self.with_page_elsewhere(index, use_page);
         }
@@ -376,7 +507,11 @@ impl Memory {
     }
 
     #[cold]
-    fn with_page_elsewhere<R>(&self, index: u64, use_page: impl FnOnce(&Frame) -> R) -> ZxResult<Option<R>> {
+    fn with_page_elsewhere<R>(
+        &self,
+        index: u64,
+        use_page: impl FnOnce(&Frame) -> R,
+    ) -> ZxResult<Option<R>> {
         match &self.missing {
             Missing::Pager(source) => Err(source.verdict()),
             Missing::Behind { of, first, pages } if index < pages.load(Ordering::Relaxed) => {
@@ -384,7 +519,9 @@ impl Memory {
                 match parent.fill(start + first + index) {
                     Err(ZxError::ShouldWait) => Err(ZxError::ShouldWait),
                     Err(_) => Ok(None),
-                    Ok(()) if start + first + index < parent.pages() => Ok(parent.with_frame(start + first + index, use_page)),
+                    Ok(()) if start + first + index < parent.pages() => {
+                        Ok(parent.with_frame(start + first + index, use_page))
+                    }
                     Ok(()) => Ok(None),
                 }
             }
