@@ -48,7 +48,7 @@ mod yield_now;
 pub use executor::{Executor, Turn};
 pub use priority::Priority;
 pub use task::TaskHandle;
-pub use timer_queue::{Change, Expired, HeadChange, TimerQueue};
+pub use timer_queue::{Expired, TimerQueue};
 pub use timer_slots::TimerId;
 pub use timers::{
     Action, Deadline, Disarmed, Due, OnTimer, TimerHardware, TimerSlot, Timers, NEVER,

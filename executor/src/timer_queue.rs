@@ -7,28 +7,6 @@ use core::ops::RangeInclusive;
 use crate::timer_slots::{Key, Slots, TimerId, NIL};
 use crate::NoMemory;
 
-/// What a change of the queue means for the hardware that waits for the head.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "the hardware timer follows the head"]
-pub enum HeadChange {
-    /// The earliest deadline is what it was.
-    Same,
-    /// This is now the earliest deadline.
-    Now(i64),
-    /// No timer is armed any more.
-    Empty,
-}
-
-/// What [`TimerQueue::arm`] and its kin did.
-#[derive(Debug, PartialEq, Eq)]
-#[must_use = "the head may have changed, and the payload must be dropped outside of locks"]
-pub struct Change<T> {
-    /// What became of the earliest deadline.
-    pub head: HeadChange,
-    /// The payload that the timer was armed with before, or, if the name was stale, the one given.
-    pub removed: Option<T>,
-}
-
 /// A timer whose deadline has come. It is no longer armed, but still registered.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Expired<T> {
@@ -68,24 +46,23 @@ impl<T> TimerQueue<T> {
         self.slots.register()
     }
 
-    /// Disarms and frees a timer; its name is stale from now on.
-    pub fn unregister(&mut self, id: TimerId) -> Change<T> {
-        let change = self.disarm(id);
-        if let Some(index) = self.slots.index_of(id) {
-            self.slots.unregister(index);
-        }
-        change
+    /// Disarms and frees a timer; its name is stale from now on. Gives what the timer was armed with, to be dropped
+    /// outside of locks.
+    #[must_use = "the payload must be dropped outside of locks"]
+    pub fn unregister(&mut self, id: TimerId) -> Option<T> {
+        let index = self.slots.index_of(id)?;
+        let removed = self.take_out(index);
+        self.slots.unregister(index);
+        removed
     }
 
-    /// Arms a timer for `deadline`, in place of what it was armed for before.
-    pub fn arm(&mut self, id: TimerId, deadline: i64, payload: T) -> Change<T> {
+    /// Arms a timer for `deadline`, in place of what it was armed for before. Gives what it was armed with before, or, if
+    /// the name was stale, `payload`.
+    #[must_use = "the payload must be dropped outside of locks"]
+    pub fn arm(&mut self, id: TimerId, deadline: i64, payload: T) -> Option<T> {
         let Some(index) = self.slots.index_of(id) else {
-            return Change {
-                head: HeadChange::Same,
-                removed: Some(payload),
-            };
+            return Some(payload);
         };
-        let before = self.head_deadline();
         let removed = self.take_out(index);
         let key = Key {
             deadline,
@@ -95,27 +72,18 @@ impl<T> TimerQueue<T> {
         let slot = self.slots.at_mut(index);
         slot.key = key;
         slot.payload = Some(payload);
-        self.root = self.slots.insert(self.root, index);
         if self.head == NIL || key < self.slots.at(self.head).key {
             self.head = index;
         }
-        Change {
-            head: self.head_change(before),
-            removed,
-        }
+        self.root = self.slots.insert(self.root, index, key);
+        removed
     }
 
-    /// Disarms a timer; `removed` tells whether it was armed.
-    pub fn disarm(&mut self, id: TimerId) -> Change<T> {
-        let before = self.head_deadline();
-        let removed = self
-            .slots
-            .index_of(id)
-            .and_then(|index| self.take_out(index));
-        Change {
-            head: self.head_change(before),
-            removed,
-        }
+    /// Disarms a timer. Gives what it was armed with, if it was.
+    #[must_use = "the payload must be dropped outside of locks"]
+    pub fn disarm(&mut self, id: TimerId) -> Option<T> {
+        let index = self.slots.index_of(id)?;
+        self.take_out(index)
     }
 
     /// What a timer is armed for, ns.
@@ -175,6 +143,7 @@ impl<T> TimerQueue<T> {
     }
 
     /// Takes an armed timer out of the tree; `None` if it is not armed.
+    #[inline]
     fn take_out(&mut self, index: u32) -> Option<T> {
         let slot = self.slots.at_mut(index);
         let payload = slot.payload.take()?;
@@ -186,14 +155,6 @@ impl<T> TimerQueue<T> {
             self.root = self.slots.remove(self.root, key);
         }
         Some(payload)
-    }
-
-    fn head_change(&self, before: Option<i64>) -> HeadChange {
-        match self.head_deadline() {
-            now if now == before => HeadChange::Same,
-            Some(deadline) => HeadChange::Now(deadline),
-            None => HeadChange::Empty,
-        }
     }
 }
 
@@ -207,7 +168,7 @@ impl<T> Default for TimerQueue<T> {
 mod tests {
     use proptest::prelude::{prop_oneof, proptest, Just, Strategy};
 
-    use super::{Change, HeadChange, TimerQueue};
+    use super::TimerQueue;
     use crate::timer_slots::TimerId;
 
     #[test]
@@ -225,58 +186,20 @@ mod tests {
     }
 
     #[test]
-    fn arming_and_disarming_tell_when_the_head_changes() {
+    fn arming_and_disarming_move_the_head_and_give_back_what_was_there() {
         let mut queue = TimerQueue::new();
         let [a, b] = [(); 2].map(|()| queue.register().expect("memory"));
-        assert_eq!(
-            queue.arm(a, 50, 'a'),
-            Change {
-                head: HeadChange::Now(50),
-                removed: None
-            }
-        );
-        assert_eq!(
-            queue.arm(b, 60, 'b'),
-            Change {
-                head: HeadChange::Same,
-                removed: None
-            }
-        );
-        assert_eq!(
-            queue.arm(b, 40, 'B'),
-            Change {
-                head: HeadChange::Now(40),
-                removed: Some('b')
-            }
-        );
-        assert_eq!(
-            queue.arm(a, 40, 'A'),
-            Change {
-                head: HeadChange::Same,
-                removed: Some('a')
-            }
-        );
-        assert_eq!(
-            queue.disarm(b),
-            Change {
-                head: HeadChange::Same,
-                removed: Some('B')
-            }
-        );
-        assert_eq!(
-            queue.disarm(b),
-            Change {
-                head: HeadChange::Same,
-                removed: None
-            }
-        );
-        assert_eq!(
-            queue.unregister(a),
-            Change {
-                head: HeadChange::Empty,
-                removed: Some('A')
-            }
-        );
+        let mut step = |change: &dyn Fn(&mut TimerQueue<char>) -> Option<char>| {
+            let removed = change(&mut queue);
+            (removed, queue.head_deadline())
+        };
+        assert_eq!(step(&|queue| queue.arm(a, 50, 'a')), (None, Some(50)));
+        assert_eq!(step(&|queue| queue.arm(b, 60, 'b')), (None, Some(50)));
+        assert_eq!(step(&|queue| queue.arm(b, 40, 'B')), (Some('b'), Some(40)));
+        assert_eq!(step(&|queue| queue.arm(a, 40, 'A')), (Some('a'), Some(40)));
+        assert_eq!(step(&|queue| queue.disarm(b)), (Some('B'), Some(40)));
+        assert_eq!(step(&|queue| queue.disarm(b)), (None, Some(40)));
+        assert_eq!(step(&|queue| queue.unregister(a)), (Some('A'), None));
     }
 
     #[test]
@@ -286,14 +209,8 @@ mod tests {
         let _ = queue.unregister(old);
         let new = queue.register().expect("memory");
         let _ = queue.arm(new, 5, 'n');
-        assert_eq!(
-            queue.arm(old, 1, 'o'),
-            Change {
-                head: HeadChange::Same,
-                removed: Some('o')
-            }
-        );
-        assert_eq!(queue.disarm(old).removed, None);
+        assert_eq!(queue.arm(old, 1, 'o'), Some('o'));
+        assert_eq!(queue.disarm(old), None);
         assert_eq!((queue.deadline(new), queue.deadline(old)), (Some(5), None));
     }
 
@@ -347,17 +264,15 @@ mod tests {
             // (deadline, order of arming, name), sorted; the payload is the order of arming.
             let mut model: Vec<(i64, u64, TimerId)> = Vec::new();
             for (order, step) in (0u64..).zip(steps) {
-                let before = model.first().map(|entry| entry.0);
-                let mut change = None;
                 match step {
                     Step::Register => ids.push(queue.register().expect("memory")),
                     Step::Unregister(at) if at < ids.len() => {
                         let id = ids.swap_remove(at);
-                        change = Some(queue.unregister(id).head);
+                        let _ = queue.unregister(id);
                         model.retain(|entry| entry.2 != id);
                     }
                     Step::Arm(at, deadline) if at < ids.len() => {
-                        change = Some(queue.arm(ids[at], deadline, order).head);
+                        let _ = queue.arm(ids[at], deadline, order);
                         model.retain(|entry| entry.2 != ids[at]);
                         model.push((deadline, order, ids[at]));
                         model.sort_by_key(|entry| (entry.0, entry.1));
@@ -365,8 +280,7 @@ mod tests {
                     Step::Disarm(at) if at < ids.len() => {
                         let removed = queue.disarm(ids[at]);
                         let place = model.iter().position(|entry| entry.2 == ids[at]);
-                        assert_eq!(removed.removed, place.map(|place| model.remove(place).1));
-                        change = Some(removed.head);
+                        assert_eq!(removed, place.map(|place| model.remove(place).1));
                     }
                     Step::Expire(now) => {
                         while let Some(expired) = queue.pop_expired(now) {
@@ -382,16 +296,7 @@ mod tests {
                     }
                     _ => {}
                 }
-                let after = model.first().map(|entry| entry.0);
-                assert_eq!(queue.head_deadline(), after);
-                if let Some(change) = change {
-                    let expected = match after {
-                        _ if after == before => HeadChange::Same,
-                        Some(deadline) => HeadChange::Now(deadline),
-                        None => HeadChange::Empty,
-                    };
-                    assert_eq!(change, expected);
-                }
+                assert_eq!(queue.head_deadline(), model.first().map(|entry| entry.0));
                 let mut keys = Vec::new();
                 queue.slots.check(queue.root, &mut keys);
                 assert_eq!(keys.len(), model.len());

@@ -1,4 +1,5 @@
 //! The slots of a timer queue: a slab that grows in pieces and never moves a slot
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::NoMemory;
@@ -37,8 +38,7 @@ pub(crate) struct Slot<T> {
 }
 
 pub(crate) struct Slots<T> {
-    pieces: Vec<Vec<Slot<T>>>,
-    len: u32,
+    pieces: Vec<Box<[Slot<T>; PIECE]>>,
     first_free: u32,
 }
 
@@ -46,7 +46,6 @@ impl<T> Slots<T> {
     pub(crate) const fn new() -> Self {
         Self {
             pieces: Vec::new(),
-            len: 0,
             first_free: NIL,
         }
     }
@@ -103,38 +102,31 @@ impl<T> Slots<T> {
         &mut self.pieces[index / PIECE][index % PIECE]
     }
 
-    /// Adds one slot to the (empty) free list.
+    /// Adds a piece of slots to the (empty) free list.
     ///
     /// # Errors
-    /// * `NoMemory`: the heap is exhausted, or there is no number for one more.
+    /// * `NoMemory`: the heap is exhausted, or there are no numbers for more.
     fn grow(&mut self) -> Result<(), NoMemory> {
-        let next_len = self
-            .len
-            .checked_add(1)
-            .filter(|len| *len != NIL)
-            .ok_or(NoMemory)?;
-        if (self.len as usize).is_multiple_of(PIECE) {
-            self.pieces.try_reserve(1).map_err(|_| NoMemory)?;
-            let mut piece = Vec::new();
-            piece.try_reserve_exact(PIECE).map_err(|_| NoMemory)?;
-            self.pieces.push(piece);
-        }
-        if let Some(piece) = self.pieces.last_mut() {
-            let key = Key {
+        let first = u32::try_from(self.pieces.len() * PIECE).map_err(|_| NoMemory)?;
+        let piece_len = u32::try_from(PIECE).map_err(|_| NoMemory)?;
+        let end = first.checked_add(piece_len).ok_or(NoMemory)?;
+        self.pieces.try_reserve(1).map_err(|_| NoMemory)?;
+        let mut piece = Vec::new();
+        piece.try_reserve_exact(PIECE).map_err(|_| NoMemory)?;
+        piece.extend((first..end).map(|index| Slot {
+            key: Key {
                 deadline: 0,
                 sequence: 0,
-            };
-            piece.push(Slot {
-                key,
-                left: NIL,
-                right: NIL,
-                height: 0,
-                generation: 0,
-                payload: None,
-            });
-            self.first_free = self.len;
-            self.len = next_len;
-        }
+            },
+            left: NIL,
+            right: if index + 1 == end { NIL } else { index + 1 },
+            height: 0,
+            generation: 0,
+            payload: None,
+        }));
+        let piece = piece.into_boxed_slice().try_into().map_err(|_| NoMemory)?;
+        self.pieces.push(piece);
+        self.first_free = first;
         Ok(())
     }
 }

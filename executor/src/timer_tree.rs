@@ -7,8 +7,8 @@ use core::cmp::Ordering;
 use crate::timer_slots::{Key, Slots, NIL};
 
 impl<T> Slots<T> {
-    /// Inserts `node`, whose key is set, below `root`; gives the new root.
-    pub(crate) fn insert(&mut self, root: u32, node: u32) -> u32 {
+    /// Inserts `node`, whose key is `key`, below `root`; gives the new root.
+    pub(crate) fn insert(&mut self, root: u32, node: u32, key: Key) -> u32 {
         if root == NIL {
             let slot = self.at_mut(node);
             slot.left = NIL;
@@ -16,11 +16,12 @@ impl<T> Slots<T> {
             slot.height = 1;
             return node;
         }
-        if self.at(node).key < self.at(root).key {
-            let left = self.insert(self.at(root).left, node);
+        let slot = self.at(root);
+        if key < slot.key {
+            let left = self.insert(slot.left, node, key);
             self.at_mut(root).left = left;
         } else {
-            let right = self.insert(self.at(root).right, node);
+            let right = self.insert(slot.right, node, key);
             self.at_mut(root).right = right;
         }
         self.balance(root)
@@ -108,6 +109,7 @@ impl<T> Slots<T> {
         found
     }
 
+    #[inline(always)]
     fn height(&self, node: u32) -> u8 {
         if node == NIL {
             0
@@ -117,27 +119,37 @@ impl<T> Slots<T> {
     }
 
     /// Makes the heights of `root`'s children differ by one at most; gives the new root.
+    #[inline(always)]
     fn balance(&mut self, root: u32) -> u32 {
         let slot = self.at(root);
+        let (left, right) = (self.height(slot.left), self.height(slot.right));
+        if left.abs_diff(right) > 1 {
+            return self.rotate(root);
+        }
+        self.at_mut(root).height = left.max(right) + 1;
+        root
+    }
+
+    /// Balances `root`, whose children's heights differ by two.
+    #[cold]
+    #[inline(never)]
+    fn rotate(&mut self, root: u32) -> u32 {
+        let slot = self.at(root);
         let (left, right) = (slot.left, slot.right);
-        let (left_height, right_height) = (self.height(left), self.height(right));
-        if left_height > right_height + 1 {
+        if self.height(left) > self.height(right) {
             let child = self.at(left);
             if self.height(child.left) < self.height(child.right) {
                 let left = self.rotate_left(left);
                 self.at_mut(root).left = left;
             }
             self.rotate_right(root)
-        } else if right_height > left_height + 1 {
+        } else {
             let child = self.at(right);
             if self.height(child.right) < self.height(child.left) {
                 let right = self.rotate_right(right);
                 self.at_mut(root).right = right;
             }
             self.rotate_left(root)
-        } else {
-            self.at_mut(root).height = left_height.max(right_height) + 1;
-            root
         }
     }
 

@@ -11,7 +11,7 @@ use core::task::{Context, Poll, Waker};
 
 use spin::Mutex;
 
-use crate::timer_queue::{Change, HeadChange, TimerQueue};
+use crate::timer_queue::TimerQueue;
 use crate::timer_slots::TimerId;
 use crate::NoMemory;
 
@@ -26,7 +26,8 @@ pub trait TimerHardware: Sync {
     /// The time, ns. Any context; cheap; never goes back.
     fn now(&self) -> i64;
 
-    /// Makes the next timer interrupt come at `deadline`, ns, at once if that is past; `None`: not at all.
+    /// Makes the next timer interrupt come at `deadline`, ns, at once if that is past; `None`: not at all. The interrupt
+    /// leads to [`Timers::expire`], which sets it again.
     ///
     /// Called with the queue's lock held: it must not call into `Timers`, wake, or take another lock.
     fn set_alarm(&self, deadline: Option<i64>);
@@ -61,15 +62,26 @@ pub enum Due {
 
 /// A timer queue that may be used from anywhere. One per CPU, in a `static`.
 pub struct Timers {
-    queue: Mutex<TimerQueue<Action>>,
+    state: Mutex<State>,
     hardware: &'static dyn TimerHardware,
+}
+
+struct State {
+    queue: TimerQueue<Action>,
+    /// What the hardware is set to: never later than the head. It may be earlier, because disarming the head leaves it
+    /// alone: programming hardware is dear, most timers are disarmed before their deadline, and an interrupt that finds
+    /// nothing to do only sets the alarm anew.
+    alarm: i64,
 }
 
 impl Timers {
     /// An empty queue above `hardware`.
     pub const fn new(hardware: &'static dyn TimerHardware) -> Self {
         Self {
-            queue: Mutex::new(TimerQueue::new()),
+            state: Mutex::new(State {
+                queue: TimerQueue::new(),
+                alarm: NEVER,
+            }),
             hardware,
         }
     }
@@ -81,7 +93,7 @@ impl Timers {
 
     /// The earliest deadline, ns.
     pub fn next_deadline(&self) -> Option<i64> {
-        self.queue.lock().head_deadline()
+        self.state.lock().queue.head_deadline()
     }
 
     /// Allocates a timer.
@@ -89,7 +101,7 @@ impl Timers {
     /// # Errors
     /// * `NoMemory`: the heap is exhausted.
     pub fn register(&'static self) -> Result<TimerSlot, NoMemory> {
-        let id = self.queue.lock().register()?;
+        let id = self.state.lock().queue.register()?;
         Ok(TimerSlot { timers: self, id })
     }
 
@@ -108,15 +120,16 @@ impl Timers {
     /// a bounded number in one call.
     pub fn expire(&self, now: i64) -> Due {
         for _ in 0..BATCH {
-            let expired = self.queue.lock().pop_expired(now);
+            let expired = self.state.lock().queue.pop_expired(now);
             match expired.map(|expired| expired.payload) {
                 Some(Action::Wake(waker)) => waker.wake(),
                 Some(Action::Call(object)) => object.on_timer(now),
                 None => break,
             }
         }
-        let queue = self.queue.lock();
-        let head = queue.head_deadline();
+        let mut state = self.state.lock();
+        let head = state.queue.head_deadline();
+        state.alarm = head.unwrap_or(NEVER);
         self.hardware.set_alarm(head);
         match head {
             Some(deadline) if deadline <= now => Due::More,
@@ -124,20 +137,27 @@ impl Timers {
         }
     }
 
-    /// Changes the queue, then the alarm, then drops what came out.
+    /// Changes the queue, then the alarm if the head has come before it; gives what came out, to be dropped.
+    #[inline(always)]
     fn change(
         &self,
-        change: impl FnOnce(&mut TimerQueue<Action>) -> Change<Action>,
+        change: impl FnOnce(&mut TimerQueue<Action>) -> Option<Action>,
     ) -> Option<Action> {
-        let mut queue = self.queue.lock();
-        let Change { head, removed } = change(&mut queue);
-        match head {
-            HeadChange::Same => {}
-            HeadChange::Now(deadline) => self.hardware.set_alarm(Some(deadline)),
-            HeadChange::Empty => self.hardware.set_alarm(None),
+        let mut state = self.state.lock();
+        let removed = change(&mut state.queue);
+        if let Some(head) = state.queue.head_deadline() {
+            if head < state.alarm {
+                state.alarm = head;
+                self.hardware.set_alarm(Some(head));
+            }
         }
-        drop(queue);
         removed
+    }
+
+    /// Takes something out of the queue, which cannot bring the head before the alarm.
+    #[inline(always)]
+    fn take(&self, take: impl FnOnce(&mut TimerQueue<Action>) -> Option<Action>) -> Option<Action> {
+        take(&mut self.state.lock().queue)
     }
 }
 
@@ -177,16 +197,9 @@ impl TimerSlot {
         let replaced = self.timers.change(|queue| {
             let before = queue.disarm(self.id);
             chosen = queue.nearest_in(window, deadline).unwrap_or(deadline);
+            // `after` holds nothing unless the name were stale, and a slot's is not.
             let after = queue.arm(self.id, chosen, action);
-            let head = match after.head {
-                HeadChange::Same => before.head,
-                changed => changed,
-            };
-            // `after.removed` holds nothing unless the name were stale, and a slot's is not.
-            Change {
-                head,
-                removed: before.removed.or(after.removed),
-            }
+            before.or(after)
         });
         drop(replaced);
         chosen
@@ -194,7 +207,7 @@ impl TimerSlot {
 
     /// Disarms the timer.
     pub fn disarm(&self) -> Disarmed {
-        match self.timers.change(|queue| queue.disarm(self.id)) {
+        match self.timers.take(|queue| queue.disarm(self.id)) {
             Some(_) => Disarmed::InTime,
             None => Disarmed::NotArmed,
         }
@@ -202,7 +215,7 @@ impl TimerSlot {
 
     /// What the timer is armed for, ns.
     pub fn deadline(&self) -> Option<i64> {
-        self.timers.queue.lock().deadline(self.id)
+        self.timers.state.lock().queue.deadline(self.id)
     }
 
     /// The queue that the timer is of.
@@ -224,7 +237,7 @@ impl TimerSlot {
 
 impl Drop for TimerSlot {
     fn drop(&mut self) {
-        drop(self.timers.change(|queue| queue.unregister(self.id)));
+        drop(self.timers.take(|queue| queue.unregister(self.id)));
     }
 }
 
@@ -269,15 +282,15 @@ impl<S: Borrow<TimerSlot>> Deadline<S> {
                 Phase::Armed
             }
             Phase::Armed => {
-                let mut queue = slot.timers.queue.lock();
-                let replaced = match queue.payload_mut(slot.id) {
+                let mut state = slot.timers.state.lock();
+                let replaced = match state.queue.payload_mut(slot.id) {
                     Some(Action::Wake(armed)) if !armed.will_wake(waker) => {
                         Some(core::mem::replace(armed, waker.clone()))
                     }
                     Some(_) => None,
                     None => return Phase::Passed,
                 };
-                drop(queue);
+                drop(state);
                 drop(replaced);
                 Phase::Armed
             }

@@ -4,6 +4,7 @@
 use kernel_hal::context::UserContext;
 use std::sync::{Arc, Mutex, MutexGuard};
 use zircon_object::ipc::channel::{Read, Unfit};
+use zircon_object::ipc::message::Handles;
 use zircon_object::ipc::Channel;
 use zircon_object::object::Handle;
 use zircon_object::runtime::{set_thread_runner, EXECUTOR};
@@ -92,10 +93,13 @@ fn listen(place: &ExceptionChannel) -> Handle {
 /// The exception that waits at a listener.
 fn next(listener: &Handle) -> Option<(Arc<Exception>, Handle)> {
     let channel = listener.get::<Channel>(Rights::READ).unwrap();
-    let Ok(Read::Message(message)) = channel.read(64, 1, Unfit::Keep) else {
+    let Ok(Read::Message(mut message)) = channel.read(64, 1, Unfit::Keep) else {
         return None;
     };
-    let (bytes, mut handles) = message.open();
+    let bytes = message.bytes().to_vec();
+    let Handles::Many(mut handles) = message.unload() else {
+        return None;
+    };
     assert_eq!(bytes.len(), 24);
     let handle = handles.pop().unwrap();
     Some((handle.get(Rights::empty()).unwrap(), handle))

@@ -4,6 +4,7 @@
 use proptest::prelude::*;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use zircon_object::ipc::message::Handles;
 use zircon_object::ipc::channel::{Read, Unfit};
 use zircon_object::ipc::{Channel, Message};
 use zircon_object::object::{Handle, KernelObject, Koid};
@@ -131,8 +132,13 @@ fn play(ops: Vec<Op>) -> Result<(), TestCaseError> {
             }
             Op::Read(_, bytes, handles, unfit) => {
                 let got = match ends[end].read(bytes, handles, unfit) {
-                    Ok(Read::Message(message)) => {
-                        let (data, handles) = message.open();
+                    Ok(Read::Message(mut message)) => {
+                        let handles = match message.unload() {
+                            Handles::None => Vec::new(),
+                            Handles::One(handle) => vec![handle],
+                            Handles::Many(handles) => handles,
+                        };
+                        let data = message.bytes().to_vec();
                         let koids = koids(&handles);
                         in_hand[end].extend(handles);
                         Got::Message((data, koids))

@@ -68,7 +68,7 @@ fn a_message_of_up_to_1_kib_takes_one_buffer_and_nothing_else() {
             let Ok(Read::Message(message)) = b.read(1024, 0, Unfit::Keep) else {
                 panic!("no message");
             };
-            assert_eq!(message.open().0, bytes);
+            assert_eq!(message.bytes(), bytes);
         });
         assert_eq!(allocated, 10, "{len} bytes, ten rounds");
     }

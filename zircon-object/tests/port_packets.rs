@@ -183,15 +183,15 @@ fn a_handle_in_an_unread_message_still_fires_and_stops_when_the_message_is_read(
     );
     port.wait_async(&event, wait(&handle, 1), 1).unwrap();
     let _ = a
-        .write(Message::new(Vec::new(), vec![handle]).unwrap())
+        .write(Message::from_kernel(&[], vec![handle]).unwrap())
         .unwrap();
-    let zircon_object::ipc::channel::Read::Message(message) = b
+    let zircon_object::ipc::channel::Read::Message(mut message) = b
         .read(0, 1, zircon_object::ipc::channel::Unfit::Keep)
         .unwrap()
     else {
         panic!("the message fits");
     };
-    let (_, handles) = message.open();
+    let handles = message.unload();
     signal(&event, Signals::SIGNALED);
     assert_eq!(take(&port), None);
     drop(handles);

@@ -10,7 +10,8 @@ use alloc::vec::Vec;
 use kernel_hal::user::{UserIn, UserInOut, UserOut};
 use zerocopy::{Immutable, IntoBytes};
 use zircon_object::ipc::channel::{Depth, PendingCall, Read, Unfit};
-use zircon_object::ipc::{Channel, Message};
+use zircon_object::ipc::message::{Handles, Message};
+use zircon_object::ipc::Channel;
 use zircon_object::object::Handle;
 use zircon_object::task::{retcode, BlockedOn, Interrupted, PolicyCondition};
 use zx_abi::channel::ChannelReadOptions;
@@ -83,6 +84,7 @@ pub(crate) fn sys_channel_read_etc(
 }
 
 /// Takes the oldest message and copies its sizes and bytes out; what is left are its handles.
+#[inline(always)]
 fn receive(
     caller: &Caller<'_>,
     handle: HandleValue,
@@ -90,7 +92,7 @@ fn receive(
     bytes: UserOut<u8>,
     room: (u32, u32),
     actual: (UserOut<u32>, UserOut<u32>),
-) -> ZxResult<Vec<Handle>> {
+) -> ZxResult<Handles> {
     let channel = caller.get::<Channel>(handle, Rights::READ)?;
     let options = ChannelReadOptions::from_bits(options).ok_or(ZxError::NotSupported)?;
     let unfit = if options.contains(ChannelReadOptions::MAY_DISCARD) {
@@ -99,11 +101,11 @@ fn receive(
         Unfit::Keep
     };
     match channel.read(room.0 as usize, room.1 as usize, unfit)? {
-        Read::Message(message) => {
-            let (content, handles) = message.open();
-            caller.write_optional(actual.0, &narrow(content.len()))?;
-            caller.write_optional(actual.1, &narrow(handles.len()))?;
-            caller.write_slice(bytes, &content)?;
+        Read::Message(mut message) => {
+            let handles = message.unload();
+            caller.write_optional(actual.0, &narrow(message.bytes().len()))?;
+            caller.write_optional(actual.1, &narrow(handles.count()))?;
+            caller.write_slice(bytes, message.bytes())?;
             Ok(handles)
         }
         Read::TooSmall { bytes, handles } => {
@@ -121,23 +123,33 @@ fn narrow(size: usize) -> u32 {
 
 /// What a read stores for each handle.
 trait Record: IntoBytes + Immutable + Copy + Default {
-    fn of(value: HandleValue, kind: u32, rights: Rights) -> Self;
+    /// What there is to say of a handle before it has a value.
+    fn describe(handle: &Handle) -> Self;
+    fn with_value(self, value: HandleValue) -> Self;
 }
 
 impl Record for HandleValue {
-    fn of(value: HandleValue, _: u32, _: Rights) -> Self {
+    #[inline(always)]
+    fn describe(_: &Handle) -> Self {
+        0
+    }
+    #[inline(always)]
+    fn with_value(self, value: HandleValue) -> Self {
         value
     }
 }
 
 impl Record for HandleInfo {
-    fn of(handle: HandleValue, kind: u32, rights: Rights) -> Self {
+    fn describe(handle: &Handle) -> Self {
         Self {
-            handle,
-            kind,
-            rights,
+            handle: 0,
+            kind: handle.object().object_type().raw(),
+            rights: handle.rights(),
             unused: 0,
         }
+    }
+    fn with_value(self, handle: HandleValue) -> Self {
+        Self { handle, ..self }
     }
 }
 
@@ -146,14 +158,33 @@ const FEW: usize = 4;
 
 /// Gives received handles to the process and tells the program of them. When that fails all are closed.
 #[inline(always)]
-fn accept<T: Record>(caller: &Caller<'_>, received: Vec<Handle>, out: UserOut<T>) -> ZxResult {
-    match received.len() {
-        0 => Ok(()),
-        1..=FEW => accept_up_to::<T, FEW>(caller, received, out),
-        _ => accept_up_to::<T, CHANNEL_MAX_HANDLES>(caller, received, out),
+fn accept<T: Record>(caller: &Caller<'_>, received: Handles, out: UserOut<T>) -> ZxResult {
+    match received {
+        Handles::None => Ok(()),
+        Handles::One(handle) => accept_one(caller, handle, out),
+        Handles::Many(handles) if handles.len() <= FEW => {
+            accept_up_to::<T, FEW>(caller, handles, out)
+        }
+        Handles::Many(handles) => accept_up_to::<T, CHANNEL_MAX_HANDLES>(caller, handles, out),
     }
 }
 
+#[inline(always)]
+fn accept_one<T: Record>(caller: &Caller<'_>, handle: Handle, out: UserOut<T>) -> ZxResult {
+    let record = T::describe(&handle);
+    let value = {
+        let mut table = caller.process().handles();
+        table.reserve(1)?;
+        table.add(handle)?
+    };
+    let copied = caller.write(out, &record.with_value(value));
+    if copied.is_err() {
+        take_back(caller, &[value]);
+    }
+    copied
+}
+
+#[inline(never)]
 fn accept_up_to<T: Record, const N: usize>(
     caller: &Caller<'_>,
     received: Vec<Handle>,
@@ -165,19 +196,25 @@ fn accept_up_to<T: Record, const N: usize>(
         let mut table = caller.process().handles();
         table.reserve(count)?;
         for ((value, record), handle) in values.iter_mut().zip(&mut records).zip(received) {
-            let (kind, rights) = (handle.object().object_type().raw(), handle.rights());
+            let description = T::describe(&handle);
             *value = table.add(handle)?;
-            *record = T::of(*value, kind, rights);
+            *record = description.with_value(*value);
         }
     }
     let copied = caller.write_slice(out, &records[..count]);
     if copied.is_err() {
-        for value in &values[..count] {
-            let handle = caller.process().handles().remove(*value);
-            drop(handle);
-        }
+        take_back(caller, &values[..count]);
     }
     copied
+}
+
+/// Closes handles of which the program could not be told.
+#[cold]
+fn take_back(caller: &Caller<'_>, values: &[HandleValue]) {
+    for value in values {
+        let handle = caller.process().handles().remove(*value);
+        drop(handle);
+    }
 }
 
 /// `channel_write`
@@ -328,7 +365,7 @@ async fn await_answer(
     args: &ChannelCallArgs,
     actual: (UserOut<u32>, UserOut<u32>),
 ) -> ZxResult {
-    let answer = match caller
+    let mut answer = match caller
         .thread()
         .block(BlockedOn::Channel, caller.deadline(deadline), &mut call)
         .await
@@ -341,15 +378,15 @@ async fn await_answer(
             return Err(interrupted.into());
         }
     };
-    let too_large = answer.bytes().len() > args.rd_num_bytes as usize
-        || answer.handles().len() > args.rd_num_handles as usize;
+    let (bytes, handles) = answer.size();
+    let too_large = bytes > args.rd_num_bytes as usize || handles > args.rd_num_handles as usize;
     if too_large {
         return Err(ZxError::BufferTooSmall);
     }
-    let (content, handles) = answer.open();
-    caller.write(actual.0, &narrow(content.len()))?;
-    caller.write(actual.1, &narrow(handles.len()))?;
-    caller.write_slice(UserOut::new(args.rd_bytes), &content)?;
+    let handles = answer.unload();
+    caller.write(actual.0, &narrow(bytes))?;
+    caller.write(actual.1, &narrow(handles.count()))?;
+    caller.write_slice(UserOut::new(args.rd_bytes), answer.bytes())?;
     accept(
         caller,
         handles,

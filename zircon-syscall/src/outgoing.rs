@@ -6,7 +6,8 @@
 use crate::Caller;
 use alloc::vec::Vec;
 use kernel_hal::user::{UserIn, UserInOut};
-use zircon_object::ipc::{Channel, Message};
+use zircon_object::ipc::message::{Handles, Message};
+use zircon_object::ipc::Channel;
 use zircon_object::object::{Handle, HandleTable, KernelObject};
 use zx_abi::channel::HandleOp;
 use zx_abi::limits::{CHANNEL_MAX_BYTES, CHANNEL_MAX_HANDLES, HANDLE_MAX};
@@ -34,29 +35,41 @@ impl Outgoing {
         if !sizes_are_legal(self.num_bytes, self.num_handles) {
             return Err(self.consume(caller, ZxError::OutOfRange));
         }
-        let bytes = caller.read_vec(self.bytes, self.num_bytes as usize);
+        let message = message_with(caller, self.bytes, self.num_bytes);
         if self.num_handles == 0 {
-            return Message::new(bytes?, Vec::new());
+            return message;
         }
-        let bytes = bytes.map_err(|error| self.consume(caller, error))?;
-        Message::new(bytes, self.take_handles(caller, channel)?)
+        let mut message = message.map_err(|error| self.consume(caller, error))?;
+        message.load(self.take_handles(caller, channel)?);
+        Ok(message)
     }
 
     #[inline(always)]
-    fn take_handles(self, caller: &Caller<'_>, channel: &Channel) -> ZxResult<Vec<Handle>> {
-        // Few handles are the rule, and clearing a large buffer costs more than they do.
-        if self.num_handles <= 4 {
-            self.take_up_to::<4>(caller, channel)
-        } else {
-            self.take_up_to::<CHANNEL_MAX_HANDLES>(caller, channel)
+    fn take_handles(self, caller: &Caller<'_>, channel: &Channel) -> ZxResult<Handles> {
+        // One handle is the rule, and clearing a large buffer costs more than a few do.
+        match self.num_handles {
+            1 => self.take_one(caller, channel),
+            ..=4 => self.take_up_to::<4>(caller, channel),
+            _ => self.take_up_to::<CHANNEL_MAX_HANDLES>(caller, channel),
         }
     }
 
+    #[inline(always)]
+    fn take_one(self, caller: &Caller<'_>, channel: &Channel) -> ZxResult<Handles> {
+        let value = caller.read(self.handles)?;
+        let found = caller.process().handles().remove(value);
+        match found.and_then(|handle| may_travel(&handle, channel).map(|()| handle)) {
+            Ok(handle) => Ok(Handles::One(handle)),
+            Err(error) => Err(caller.lookup_failed(error)),
+        }
+    }
+
+    #[inline(never)]
     fn take_up_to<const N: usize>(
         self,
         caller: &Caller<'_>,
         channel: &Channel,
-    ) -> ZxResult<Vec<Handle>> {
+    ) -> ZxResult<Handles> {
         let count = (self.num_handles as usize).min(N);
         let mut taken = Vec::new();
         if taken.try_reserve_exact(count).is_err() {
@@ -77,7 +90,7 @@ impl Outgoing {
             }
         }
         match status {
-            Ok(()) => Ok(taken),
+            Ok(()) => Ok(Handles::Many(taken)),
             Err(error) => {
                 drop(taken);
                 Err(caller.lookup_failed(error))
@@ -128,8 +141,7 @@ impl Dispositions {
         if !sizes_are_legal(self.num_bytes, self.num_handles) {
             return Err(self.consume(caller, ZxError::OutOfRange));
         }
-        let bytes = caller
-            .read_vec(self.bytes, self.num_bytes as usize)
+        let mut message = message_with(caller, self.bytes, self.num_bytes)
             .map_err(|error| self.consume(caller, error))?;
         let mut entries = caller.read_vec(self.handles.input(), self.num_handles as usize)?;
         let mut taken = Vec::new();
@@ -148,7 +160,10 @@ impl Dispositions {
             }
         }
         match status {
-            Ok(()) => Message::new(bytes, taken),
+            Ok(()) => {
+                message.load(Handles::Many(taken));
+                Ok(message)
+            }
             Err(error) => {
                 drop(taken);
                 caller.write_slice(self.handles.output(), &entries)?;
@@ -200,6 +215,14 @@ fn take_entry(
     }
     taken.push(handle);
     sendable
+}
+
+/// A message with a program's bytes.
+#[inline(always)]
+fn message_with(caller: &Caller<'_>, bytes: UserIn<u8>, count: u32) -> ZxResult<Message> {
+    let mut message = Message::of_length(count as usize)?;
+    caller.read_slice(bytes, message.bytes_mut())?;
+    Ok(message)
 }
 
 fn sizes_are_legal(num_bytes: u32, num_handles: u32) -> bool {

@@ -85,31 +85,30 @@ impl Channel {
     /// - `PeerClosed`: the other end is gone.
     /// - `NoMemory`: the queue cannot grow.
     #[inline(always)]
-    pub fn write(&self, message: Message) -> ZxResult<Depth> {
-        let mut message = Some(message);
+    pub fn write(&self, mut message: Message) -> ZxResult<Depth> {
         self.link.with(|ends| {
             let peer = ends.peer()?;
             if !peer.calls.is_empty() {
-                let txid = message.as_ref().map_or(0, Message::txid);
+                let txid = message.txid();
                 if let Some(call) = peer
                     .calls
                     .iter_mut()
                     .find(|call| call.txid == txid && call.outcome.is_none())
                 {
                     let waker = call.waker.take();
-                    call.outcome = message.take().map(Ok);
+                    call.outcome = Some(Ok(message.take()));
                     if let Some(waker) = waker {
                         ends.wakes().push(waker);
                     }
                     return Ok(Depth::Normal);
                 }
             }
-            peer.messages
-                .try_reserve(1)
-                .map_err(|_| ZxError::NoMemory)?;
-            if let Some(message) = message.take() {
-                peer.messages.push_back(message);
+            if peer.messages.len() == peer.messages.capacity() {
+                peer.messages
+                    .try_reserve(1)
+                    .map_err(|_| ZxError::NoMemory)?;
             }
+            peer.messages.push_back(message.take());
             let count = peer.messages.len();
             if count == 1 {
                 ends.change_peer(Signals::empty(), Signals::READABLE);
@@ -129,7 +128,8 @@ impl Channel {
     /// - `PeerClosed`: there is none, and there will be none.
     #[inline(always)]
     pub fn read(&self, max_bytes: usize, max_handles: usize, unfit: Unfit) -> ZxResult<Read> {
-        let (taken, size) = self.link.with(|ends| {
+        // What is discarded is dropped without the lock.
+        let (read, discarded) = self.link.with(|ends| {
             let severed = ends.is_severed();
             let own = ends.own();
             let Some(first) = own.messages.front() else {
@@ -139,22 +139,23 @@ impl Channel {
                     ZxError::ShouldWait
                 });
             };
-            let (bytes, handles) = (first.bytes().len(), first.handles().len());
-            let size = (bytes > max_bytes || handles > max_handles).then_some((bytes, handles));
-            if size.is_some() && unfit == Unfit::Keep {
-                return Ok((None, size));
+            let (bytes, handles) = first.size();
+            let fits = bytes <= max_bytes && handles <= max_handles;
+            if !fits && unfit == Unfit::Keep {
+                return Ok((Read::TooSmall { bytes, handles }, Message::EMPTY));
             }
-            let taken = own.messages.pop_front();
+            let taken = own.messages.pop_front().unwrap_or(Message::EMPTY);
             if own.messages.is_empty() {
                 ends.change_own(Signals::READABLE, Signals::empty());
             }
-            Ok((taken, size))
+            Ok(if fits {
+                (Read::Message(taken), Message::EMPTY)
+            } else {
+                (Read::TooSmall { bytes, handles }, taken)
+            })
         })?;
-        match (taken, size) {
-            (Some(message), None) => Ok(Read::Message(message)),
-            (_, Some((bytes, handles))) => Ok(Read::TooSmall { bytes, handles }),
-            (None, None) => Err(ZxError::ShouldWait),
-        }
+        drop(discarded);
+        Ok(read)
     }
 
     /// Sends a message under a transaction of its own and returns the wait for its answer, which goes past the queue.
@@ -320,7 +321,7 @@ mod tests {
 
     fn read(channel: &Channel) -> ZxResult<Vec<u8>> {
         match channel.read(usize::MAX, usize::MAX, Unfit::Keep)? {
-            Read::Message(message) => Ok(message.open().0),
+            Read::Message(message) => Ok(message.bytes().to_vec()),
             Read::TooSmall { .. } => Err(ZxError::BufferTooSmall),
         }
     }
@@ -438,7 +439,7 @@ mod tests {
         for _ in 0..100_000 {
             let ((a, ha), (_, hb)) = pair();
             let _ = a
-                .write(Message::new(Vec::new(), vec![inner]).unwrap())
+                .write(Message::from_kernel(&[], vec![inner]).unwrap())
                 .unwrap();
             drop(ha);
             inner = hb;

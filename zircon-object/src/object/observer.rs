@@ -41,51 +41,75 @@ pub enum Place {
 /// Wakers to be called once no lock is held.
 #[derive(Debug, Default)]
 #[must_use = "threads stay asleep unless `wake` is called after the locks are released"]
-pub struct Wakes {
-    first: Option<Waker>,
-    more: Vec<Waker>,
+pub struct Wakes(Sleepers);
+
+/// Nearly always nobody; one word says so.
+#[derive(Debug, Default)]
+enum Sleepers {
+    #[default]
+    None,
+    One(Waker),
+    Many(Vec<Waker>),
 }
 
 impl Wakes {
     /// Nobody to wake.
     #[inline(always)]
     pub const fn none() -> Self {
-        Self { first: None, more: Vec::new() }
+        Self(Sleepers::None)
     }
     /// Remembers one more. Without memory for the list it is woken at once.
     pub fn push(&mut self, waker: Waker) {
-        if self.first.is_none() {
-            self.first = Some(waker);
-        } else if self.more.try_reserve(1).is_ok() {
-            self.more.push(waker);
-        } else {
-            waker.wake();
-        }
+        self.0 = match core::mem::take(&mut self.0) {
+            Sleepers::None => Sleepers::One(waker),
+            Sleepers::One(first) => {
+                let mut wakers = Vec::new();
+                if wakers.try_reserve(2).is_ok() {
+                    wakers.extend([first, waker]);
+                    Sleepers::Many(wakers)
+                } else {
+                    waker.wake();
+                    Sleepers::One(first)
+                }
+            }
+            Sleepers::Many(mut wakers) => {
+                if wakers.try_reserve(1).is_ok() {
+                    wakers.push(waker);
+                } else {
+                    waker.wake();
+                }
+                Sleepers::Many(wakers)
+            }
+        };
     }
     /// Takes over what another list collected.
     #[inline(always)]
     pub fn append(&mut self, other: Self) {
-        if other.first.is_some() {
+        if !matches!(other.0, Sleepers::None) {
             self.append_some(other);
         }
     }
     #[cold]
     fn append_some(&mut self, other: Self) {
-        if let Some(waker) = other.first {
-            self.push(waker);
-        }
-        for waker in other.more {
-            self.push(waker);
+        match other.0 {
+            Sleepers::None => {}
+            Sleepers::One(waker) => self.push(waker),
+            Sleepers::Many(wakers) => wakers.into_iter().for_each(|waker| self.push(waker)),
         }
     }
     /// Calls them all, in order. Call with no lock held.
     #[inline(always)]
     pub fn wake(self) {
-        if let Some(first) = self.first {
-            first.wake();
-            for waker in self.more {
-                waker.wake();
-            }
+        if !matches!(self.0, Sleepers::None) {
+            self.wake_some();
+        }
+    }
+    #[inline(never)]
+    fn wake_some(self) {
+        match self.0 {
+            Sleepers::None => {}
+            Sleepers::One(waker) => waker.wake(),
+            Sleepers::Many(wakers) => wakers.into_iter().for_each(Waker::wake),
         }
     }
 }
@@ -123,7 +147,12 @@ impl ObserverList {
     /// An empty list.
     #[must_use]
     pub const fn new() -> Self {
-        Self { slots: Vec::new(), free: None, head: None, tail: None }
+        Self {
+            slots: Vec::new(),
+            free: None,
+            head: None,
+            tail: None,
+        }
     }
     /// Whether nobody observes.
     #[must_use]
@@ -134,13 +163,29 @@ impl ObserverList {
     ///
     /// # Errors
     /// - `NoMemory`: the list cannot grow.
-    pub fn add(&mut self, observer: Arc<dyn Observer>, item: usize, handle: HandleKey, place: Place) -> ZxResult<ObserverToken> {
-        let entry = Some(Entry { observer, item, handle });
+    pub fn add(
+        &mut self,
+        observer: Arc<dyn Observer>,
+        item: usize,
+        handle: HandleKey,
+        place: Place,
+    ) -> ZxResult<ObserverToken> {
+        let entry = Some(Entry {
+            observer,
+            item,
+            handle,
+        });
         let slot = match self.free {
             Some(slot) => slot,
             None => {
-                let slot = u32::try_from(self.slots.len()).map_err(|_| zx_abi::ZxError::NoMemory)?;
-                self.slots.try_push(Slot { generation: 0, prev: None, next: None, entry: None })?;
+                let slot =
+                    u32::try_from(self.slots.len()).map_err(|_| zx_abi::ZxError::NoMemory)?;
+                self.slots.try_push(Slot {
+                    generation: 0,
+                    prev: None,
+                    next: None,
+                    entry: None,
+                })?;
                 self.free = Some(slot);
                 slot
             }
@@ -159,7 +204,10 @@ impl ObserverList {
     }
     /// Removes an observer; `false` when it had left already.
     pub fn remove(&mut self, token: ObserverToken) -> bool {
-        let found = self.slots.get(token.slot as usize).is_some_and(|slot| slot.generation == token.generation && slot.entry.is_some());
+        let found = self
+            .slots
+            .get(token.slot as usize)
+            .is_some_and(|slot| slot.generation == token.generation && slot.entry.is_some());
         if found {
             self.take(token.slot);
         }
@@ -171,7 +219,10 @@ impl ObserverList {
         while let Some(slot) = cursor {
             let this = &self.slots[slot as usize];
             cursor = this.next;
-            let verdict = this.entry.as_ref().map(|entry| entry.observer.notify(entry.item, old, new, wakes));
+            let verdict = this
+                .entry
+                .as_ref()
+                .map(|entry| entry.observer.notify(entry.item, old, new, wakes));
             if verdict == Some(Verdict::Remove) {
                 self.take(slot);
             }
@@ -183,7 +234,11 @@ impl ObserverList {
         while let Some(slot) = cursor {
             let this = &self.slots[slot as usize];
             cursor = this.next;
-            if this.entry.as_ref().is_some_and(|entry| entry.handle == handle) {
+            if this
+                .entry
+                .as_ref()
+                .is_some_and(|entry| entry.handle == handle)
+            {
                 if let Some(entry) = self.take(slot) {
                     entry.observer.cancel(entry.item, signals, wakes);
                 }
@@ -191,12 +246,19 @@ impl ObserverList {
         }
     }
     /// Removes everyone for whom `matches` says so; returns how many.
-    pub fn remove_where(&mut self, mut matches: impl FnMut(&Arc<dyn Observer>, usize, HandleKey) -> bool) -> usize {
+    pub fn remove_where(
+        &mut self,
+        mut matches: impl FnMut(&Arc<dyn Observer>, usize, HandleKey) -> bool,
+    ) -> usize {
         let (mut cursor, mut removed) = (self.head, 0);
         while let Some(slot) = cursor {
             let this = &self.slots[slot as usize];
             cursor = this.next;
-            if this.entry.as_ref().is_some_and(|entry| matches(&entry.observer, entry.item, entry.handle)) {
+            if this
+                .entry
+                .as_ref()
+                .is_some_and(|entry| matches(&entry.observer, entry.item, entry.handle))
+            {
                 self.take(slot);
                 removed += 1;
             }
@@ -270,12 +332,18 @@ mod tests {
     }
 
     fn recorder(log: &Log, verdict: Verdict) -> Arc<dyn Observer> {
-        Arc::new(Recorder { log: log.clone(), verdict })
+        Arc::new(Recorder {
+            log: log.clone(),
+            verdict,
+        })
     }
 
     fn told(list: &mut ObserverList, log: &Log) -> Vec<usize> {
         list.notify(Signals::empty(), Signals::USER_0, &mut Wakes::none());
-        std::mem::take(&mut *log.lock().unwrap()).into_iter().map(|(item, ..)| item).collect()
+        std::mem::take(&mut *log.lock().unwrap())
+            .into_iter()
+            .map(|(item, ..)| item)
+            .collect()
     }
 
     #[test]
@@ -283,7 +351,8 @@ mod tests {
         let (mut list, log, key) = (ObserverList::new(), Log::default(), handle_key());
         let places = [Place::Last, Place::First, Place::Last, Place::First];
         for (item, place) in places.into_iter().enumerate() {
-            list.add(recorder(&log, Verdict::Keep), item, key, place).unwrap();
+            list.add(recorder(&log, Verdict::Keep), item, key, place)
+                .unwrap();
         }
         assert_eq!(told(&mut list, &log), [3, 1, 0, 2]);
     }
@@ -291,8 +360,12 @@ mod tests {
     #[test]
     fn those_who_are_satisfied_leave_while_the_others_are_told() {
         let (mut list, log, key) = (ObserverList::new(), Log::default(), handle_key());
-        for (item, verdict) in [Verdict::Remove, Verdict::Keep, Verdict::Remove].into_iter().enumerate() {
-            list.add(recorder(&log, verdict), item, key, Place::Last).unwrap();
+        for (item, verdict) in [Verdict::Remove, Verdict::Keep, Verdict::Remove]
+            .into_iter()
+            .enumerate()
+        {
+            list.add(recorder(&log, verdict), item, key, Place::Last)
+                .unwrap();
         }
         assert_eq!(told(&mut list, &log), [0, 1, 2]);
         assert_eq!(told(&mut list, &log), [1]);
@@ -301,10 +374,14 @@ mod tests {
     #[test]
     fn a_stale_token_does_not_find_the_next_user_of_its_slot() {
         let (mut list, log, key) = (ObserverList::new(), Log::default(), handle_key());
-        let first = list.add(recorder(&log, Verdict::Keep), 0, key, Place::Last).unwrap();
+        let first = list
+            .add(recorder(&log, Verdict::Keep), 0, key, Place::Last)
+            .unwrap();
         assert!(list.remove(first));
         assert!(!list.remove(first));
-        let second = list.add(recorder(&log, Verdict::Keep), 1, key, Place::Last).unwrap();
+        let second = list
+            .add(recorder(&log, Verdict::Keep), 1, key, Place::Last)
+            .unwrap();
         assert_eq!(first.slot, second.slot);
         assert!(!list.remove(first));
         assert_eq!(told(&mut list, &log), [1]);
@@ -314,7 +391,9 @@ mod tests {
     fn slots_are_used_again_instead_of_growing_the_list() {
         let (mut list, log, key) = (ObserverList::new(), Log::default(), handle_key());
         for item in 0..1000 {
-            let token = list.add(recorder(&log, Verdict::Keep), item, key, Place::First).unwrap();
+            let token = list
+                .add(recorder(&log, Verdict::Keep), item, key, Place::First)
+                .unwrap();
             list.remove(token);
         }
         assert_eq!(format!("{list:?}"), "ObserverList(1 slots)");
@@ -323,21 +402,39 @@ mod tests {
 
     #[test]
     fn cancelling_a_handle_removes_and_tells_only_those_who_came_through_it() {
-        let (mut list, log, key, other) = (ObserverList::new(), Log::default(), handle_key(), handle_key());
+        let (mut list, log, key, other) = (
+            ObserverList::new(),
+            Log::default(),
+            handle_key(),
+            handle_key(),
+        );
         for (item, key) in [key, other, key].into_iter().enumerate() {
-            list.add(recorder(&log, Verdict::Keep), item, key, Place::Last).unwrap();
+            list.add(recorder(&log, Verdict::Keep), item, key, Place::Last)
+                .unwrap();
         }
         list.cancel_handle(key, Signals::HANDLE_CLOSED, &mut Wakes::none());
         let cancelled = std::mem::take(&mut *log.lock().unwrap());
-        assert_eq!(cancelled, [(0, Signals::HANDLE_CLOSED, true), (2, Signals::HANDLE_CLOSED, true)]);
+        assert_eq!(
+            cancelled,
+            [
+                (0, Signals::HANDLE_CLOSED, true),
+                (2, Signals::HANDLE_CLOSED, true)
+            ]
+        );
         assert_eq!(told(&mut list, &log), [1]);
     }
 
     #[test]
     fn removing_by_a_condition_counts_and_tells_nobody() {
-        let (mut list, log, key, other) = (ObserverList::new(), Log::default(), handle_key(), handle_key());
+        let (mut list, log, key, other) = (
+            ObserverList::new(),
+            Log::default(),
+            handle_key(),
+            handle_key(),
+        );
         for (item, key) in [key, other, key].into_iter().enumerate() {
-            list.add(recorder(&log, Verdict::Keep), item, key, Place::Last).unwrap();
+            list.add(recorder(&log, Verdict::Keep), item, key, Place::Last)
+                .unwrap();
         }
         assert_eq!(list.remove_where(|_, _, handle| handle == key), 2);
         assert_eq!(list.remove_where(|_, _, handle| handle == key), 0);

@@ -18,6 +18,7 @@ use crate::task::Thread;
 use alloc::sync::{Arc, Weak};
 use core::future::Future;
 use core::pin::Pin;
+use core::sync::atomic::{fence, AtomicUsize, Ordering};
 use core::task::{Context, Poll};
 use kernel_hal::sync::Mutex;
 use zx_abi::{ZxError, ZxResult};
@@ -25,6 +26,8 @@ use zx_abi::{ZxError, ZxResult};
 /// The futexes of one process, by address.
 pub struct FutexTable {
     queues: Mutex<Queues>,
+    /// Threads that have joined and not left, or more: nobody to wake can be told without the lock.
+    joined: AtomicUsize,
 }
 
 /// A moment in the life of a table.
@@ -46,6 +49,7 @@ impl FutexTable {
     pub const fn new() -> Self {
         Self {
             queues: Mutex::new(Queues::new()),
+            joined: AtomicUsize::new(0),
         }
     }
 
@@ -55,16 +59,33 @@ impl FutexTable {
     /// # Errors
     /// - `NoMemory`: the kernel heap is exhausted.
     pub fn enqueue(&self, address: usize, thread: &Arc<Thread>) -> ZxResult<FutexWait<'_>> {
-        let name = self.queues.lock().join(address, Arc::downgrade(thread))?;
-        Ok(FutexWait {
-            table: self,
-            name: Some(name),
-            address,
-        })
+        // Counted before the caller reads the word. The other half is in `wake`.
+        self.joined.fetch_add(1, Ordering::SeqCst);
+        let joined = self.queues.lock().join(address, Arc::downgrade(thread));
+        match joined {
+            Ok(name) => Ok(FutexWait {
+                table: self,
+                name: Some(name),
+                address,
+            }),
+            Err(error) => {
+                self.joined.fetch_sub(1, Ordering::Release);
+                Err(error)
+            }
+        }
     }
 
     /// Wakes up to `count` threads, who came first first. The futex then has the owner that `owner` says.
+    #[inline(always)]
     pub fn wake(&self, address: usize, count: usize, owner: NewOwner) {
+        // The program's store comes before this look: a waiter that is not counted yet will read what was stored.
+        fence(Ordering::SeqCst);
+        if self.joined.load(Ordering::Acquire) != 0 {
+            self.wake_some(address, count, owner);
+        }
+    }
+
+    fn wake_some(&self, address: usize, count: usize, owner: NewOwner) {
         let mut wakes = Wakes::none();
         let dropped = {
             let mut queues = self.queues.lock();
@@ -225,9 +246,8 @@ impl Future for FutexWait<'_> {
     }
 }
 
-impl Drop for FutexWait<'_> {
-    fn drop(&mut self) {
-        let Some(name) = self.name else { return };
+impl FutexWait<'_> {
+    fn give_up(&self, name: WaiterName) {
         let unused_wake = self.table.queues.lock().give_up(name);
         if let Some(address) = unused_wake {
             let mut wakes = Wakes::none();
@@ -237,6 +257,15 @@ impl Drop for FutexWait<'_> {
                 .wake(address, 1, u64::MAX, &mut wakes);
             wakes.wake();
         }
+    }
+}
+
+impl Drop for FutexWait<'_> {
+    fn drop(&mut self) {
+        if let Some(name) = self.name {
+            self.give_up(name);
+        }
+        self.table.joined.fetch_sub(1, Ordering::Release);
     }
 }
 
@@ -252,6 +281,7 @@ mod tests {
     }
 
     fn join(table: &FutexTable, address: usize) -> FutexWait<'_> {
+        table.joined.fetch_add(1, Ordering::SeqCst);
         let name = table.queues.lock().join(address, Weak::new()).unwrap();
         FutexWait {
             table,
@@ -307,6 +337,17 @@ mod tests {
         assert!(poll(&mut late) && !poll(&mut b));
         table.wake(8, 1, NewOwner::Nobody);
         assert!(poll(&mut b) && !poll(&mut c));
+    }
+
+    #[test]
+    fn who_has_waited_or_given_up_is_not_counted_any_more() {
+        let table = FutexTable::new();
+        let (mut woken, left, dropped) = (join(&table, 4), join(&table, 8), join(&table, 8));
+        table.wake(4, 1, NewOwner::Nobody);
+        assert!(poll(&mut woken));
+        assert_eq!(left.leave(), Ended::Waiting);
+        drop((woken, dropped));
+        assert_eq!(table.joined.load(Ordering::SeqCst), 0);
     }
 
     #[test]

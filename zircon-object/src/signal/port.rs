@@ -169,12 +169,20 @@ impl Port {
         let queued = self
             .inner
             .lock()
-            .queue_user(PortPacket::user(key, status, payload), &mut wakes);
+            .queue_user(&PortPacket::user(key, status, payload), &mut wakes);
         if queued.is_err() {
             USER_PACKETS.fetch_sub(1, Ordering::Relaxed);
         }
         wakes.wake();
         queued
+    }
+
+    /// The first packet, when there is one beyond those for the threads that stand in the line already.
+    #[inline(always)]
+    pub fn take_ready(&self) -> Option<PortPacket> {
+        let mut inner = self.inner.lock();
+        let position = inner.line.len();
+        inner.take(position)
     }
 
     /// Waits for the first packet.
@@ -280,14 +288,15 @@ impl Port {
 }
 
 impl Inner {
-    fn queue_user(&mut self, packet: PortPacket, wakes: &mut Wakes) -> ZxResult {
+    #[inline(always)]
+    fn queue_user(&mut self, packet: &PortPacket, wakes: &mut Wakes) -> ZxResult {
         if self.closed {
             return Err(ZxError::BadHandle);
         }
         if self.packets.user() > PORT_QUEUE_MAX {
             return Err(ZxError::ShouldWait);
         }
-        self.packets.push(packet, Source::User)?;
+        self.packets.push(*packet, Source::User)?;
         self.wake_last_served(wakes);
         Ok(())
     }

@@ -181,6 +181,7 @@ impl PacketSlab {
     }
 
     /// Puts a packet at the end of the queue.
+    #[inline(always)]
     pub(super) fn push(&mut self, packet: PortPacket, source: Source) -> ZxResult {
         let index = self.allocate(Slot::Queued(packet, source))?;
         self.user += usize::from(source == Source::User);
@@ -189,6 +190,7 @@ impl PacketSlab {
     }
 
     /// Takes the first packet of the queue.
+    #[inline(always)]
     pub(super) fn pop(&mut self) -> Option<(PortPacket, Source)> {
         let index = self.head;
         let cell = self.cells.get_mut(index as usize)?;
@@ -273,6 +275,7 @@ impl PacketSlab {
             })
     }
 
+    #[inline(always)]
     fn allocate(&mut self, slot: Slot) -> ZxResult<u32> {
         if let Some(cell) = self.cells.get_mut(self.free as usize) {
             let index = core::mem::replace(&mut self.free, cell.next);
@@ -291,6 +294,7 @@ impl PacketSlab {
         Ok(index)
     }
 
+    #[inline(always)]
     fn append(&mut self, index: usize) {
         self.cells[index].next = NONE;
         // Indexes come from `allocate`, which keeps them below `NONE`.
@@ -303,6 +307,7 @@ impl PacketSlab {
         self.queued += 1;
     }
 
+    #[inline(always)]
     fn unlink(&mut self, previous: u32, index: u32) {
         let cell = &self.cells[index as usize];
         let next = cell.next;
@@ -318,6 +323,7 @@ impl PacketSlab {
         self.queued -= 1;
     }
 
+    #[inline(always)]
     fn release(&mut self, index: usize) {
         let cell = &mut self.cells[index];
         cell.slot = Slot::Free;
