@@ -36,7 +36,8 @@ impl RunQueue {
     pub(crate) fn push(&self, life: Life) {
         let mut levels = self.levels.lock();
         levels.push(life);
-        self.len.store(self.len.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        self.len
+            .store(self.len.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
     /// Takes the task of highest priority that has waited longest.
@@ -44,7 +45,8 @@ impl RunQueue {
     pub(crate) fn pop(&self) -> Option<Life> {
         let mut levels = self.levels.lock();
         let life = levels.pop()?;
-        self.len.store(self.len.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+        self.len
+            .store(self.len.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
         Some(life)
     }
 
