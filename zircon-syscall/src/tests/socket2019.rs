@@ -44,7 +44,10 @@ fn a_socket_travels_through_another_and_is_consumed_whatever_happens() {
     assert_eq!(sys_socket_share(&caller, a, event), Err(ZxError::WrongType));
     assert_eq!(sys_socket_share(&caller, a, event), Err(ZxError::BadHandle));
     let deaf = program.with_rights(c, Rights::WRITE);
-    assert_eq!(sys_socket_share(&caller, a, deaf), Err(ZxError::AccessDenied));
+    assert_eq!(
+        sys_socket_share(&caller, a, deaf),
+        Err(ZxError::AccessDenied)
+    );
     assert!(!program.has(deaf));
     assert_eq!(sys_socket_share(&caller, a, c), Ok(()));
     assert_eq!(sys_socket_share(&caller, 0, d), Err(ZxError::BadHandle));
