@@ -76,7 +76,9 @@ impl VectorState {
         let mut area = Vec::new();
         area.try_reserve_exact(lines).ok()?;
         area.resize(lines, CacheLine([0; 64]));
-        Some(Self { area: area.into_boxed_slice() })
+        Some(Self {
+            area: area.into_boxed_slice(),
+        })
     }
     /// The area, true only after [`flush`].
     #[must_use]
@@ -155,6 +157,11 @@ impl UserContext {
             rflags: 0x200,
             ..GeneralRegs::default()
         };
-        Some(Self { regs, entered_by: EnteredBy::Nothing, vector: vector_new()?, debug: DebugState::default() })
+        Some(Self {
+            regs,
+            entered_by: EnteredBy::Nothing,
+            vector: vector_new()?,
+            debug: DebugState::default(),
+        })
     }
 }

@@ -13,7 +13,6 @@
 #![no_std]
 #![feature(linkage)]
 
-
 extern crate alloc;
 
 pub mod addr;

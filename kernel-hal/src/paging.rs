@@ -73,14 +73,25 @@ impl PageTable {
     ///
     /// # Errors
     /// `OutOfTables`: no frame for a table level. What was mapped before stays mapped.
-    pub fn map(&self, at: VirtAddr, frames: &[PhysAddr], flags: MmuFlags) -> Result<(), OutOfTables> {
+    pub fn map(
+        &self,
+        at: VirtAddr,
+        frames: &[PhysAddr],
+        flags: MmuFlags,
+    ) -> Result<(), OutOfTables> {
         raw_map(self.root, at, frames, flags)
     }
     /// Maps adjoining physical pages; see [`raw_map_contiguous`].
     ///
     /// # Errors
     /// `OutOfTables`: no frame for a table level.
-    pub fn map_contiguous(&self, at: VirtAddr, first: PhysAddr, pages: usize, flags: MmuFlags) -> Result<(), OutOfTables> {
+    pub fn map_contiguous(
+        &self,
+        at: VirtAddr,
+        first: PhysAddr,
+        pages: usize,
+        flags: MmuFlags,
+    ) -> Result<(), OutOfTables> {
         raw_map_contiguous(self.root, at, first, pages, flags)
     }
     /// Unmaps a range; holes are fine.

@@ -32,7 +32,9 @@ pub struct MutexGuard<'a, T: ?Sized> {
 impl<T> Mutex<T> {
     /// A free lock around `value`.
     pub const fn new(value: T) -> Self {
-        Self { inner: spin::Mutex::new(value) }
+        Self {
+            inner: spin::Mutex::new(value),
+        }
     }
     /// The value, when nobody else can hold the lock any more.
     pub fn into_inner(self) -> T {
@@ -44,12 +46,18 @@ impl<T: ?Sized> Mutex<T> {
     /// Waits for the lock and takes it.
     #[inline(always)]
     pub fn lock(&self) -> MutexGuard<'_, T> {
-        MutexGuard { inner: self.inner.lock(), not_send: PhantomData }
+        MutexGuard {
+            inner: self.inner.lock(),
+            not_send: PhantomData,
+        }
     }
     /// Takes the lock if it is free.
     #[inline(always)]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        Some(MutexGuard { inner: self.inner.try_lock()?, not_send: PhantomData })
+        Some(MutexGuard {
+            inner: self.inner.try_lock()?,
+            not_send: PhantomData,
+        })
     }
     /// The value, through an exclusive reference: no locking needed.
     pub fn get_mut(&mut self) -> &mut T {

@@ -66,13 +66,23 @@ fn check(addr: VirtAddr, len: usize, access: Access) -> Result<(), UserFault> {
     if is_user_range(addr, len) {
         Ok(())
     } else {
-        Err(UserFault { addr, access, curable: Curable::Never })
+        Err(UserFault {
+            addr,
+            access,
+            curable: Curable::Never,
+        })
     }
 }
 
 #[inline(always)]
 fn fault<T>(access: Access) -> impl Fn(VirtAddr) -> Result<T, UserFault> {
-    move |addr| Err(UserFault { addr, access, curable: Curable::Perhaps })
+    move |addr| {
+        Err(UserFault {
+            addr,
+            access,
+            curable: Curable::Perhaps,
+        })
+    }
 }
 
 /// Copies `into.len()` bytes from user memory; an empty copy touches nothing and succeeds with any address.
@@ -103,7 +113,12 @@ pub fn write_bytes(to: VirtAddr, from: &[u8]) -> Result<(), UserFault> {
 ///
 /// # Errors
 /// A [`UserFault`] at the first byte that cannot be read; the bytes before it are in the frame.
-pub fn read_to_frame(from: VirtAddr, frame: &Frame, offset: usize, len: usize) -> Result<(), UserFault> {
+pub fn read_to_frame(
+    from: VirtAddr,
+    frame: &Frame,
+    offset: usize,
+    len: usize,
+) -> Result<(), UserFault> {
     check(from, len, Access::Read)?;
     raw_read_to_frame(from, frame, offset, len).or_else(fault(Access::Read))
 }
@@ -112,7 +127,12 @@ pub fn read_to_frame(from: VirtAddr, frame: &Frame, offset: usize, len: usize) -
 ///
 /// # Errors
 /// A [`UserFault`] at the first byte that cannot be written; the bytes before it are written.
-pub fn write_from_frame(to: VirtAddr, frame: &Frame, offset: usize, len: usize) -> Result<(), UserFault> {
+pub fn write_from_frame(
+    to: VirtAddr,
+    frame: &Frame,
+    offset: usize,
+    len: usize,
+) -> Result<(), UserFault> {
     check(to, len, Access::Write)?;
     raw_write_from_frame(to, frame, offset, len).or_else(fault(Access::Write))
 }

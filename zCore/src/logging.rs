@@ -28,7 +28,10 @@ impl Log for KernelLog {
     }
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            let mut line = Line { bytes: [0; 200], len: 0 };
+            let mut line = Line {
+                bytes: [0; 200],
+                len: 0,
+            };
             let _ = write!(line, "{}", record.args());
             debuglog::write_kernel(&line.bytes[..line.len]);
         }
@@ -45,7 +48,9 @@ pub(crate) fn init() {
 
 /// Sets how much is logged from the word `LOG=error|warn|info|debug|trace|off` of the command line.
 pub(crate) fn set_level(cmdline: &str) {
-    let word = cmdline.split_ascii_whitespace().find_map(|word| word.strip_prefix("LOG="));
+    let word = cmdline
+        .split_ascii_whitespace()
+        .find_map(|word| word.strip_prefix("LOG="));
     match word.map(str::parse) {
         Some(Ok(level)) => log::set_max_level(level),
         Some(Err(_)) => log::warn!("LOG= takes off, error, warn, info, debug or trace"),

@@ -33,16 +33,26 @@ unsafe extern "C" fn kernel_main(boot_info: *const BootInfo) -> ! {
     // The monotonic clock counts from the machine's reset, as the TSC does; the kernel starts where the loader left.
     let start_us = ticks_to_us(boot_info.tsc_at_exit);
     let loader_us = start_us - ticks_to_us(boot_info.tsc_at_entry);
-    let kernel_us = u64::try_from(kernel_hal::time::now() / 1000).unwrap_or(0).saturating_sub(start_us);
-    log::info!("zcore {}: {} CPU, {} MiB free", env!("CARGO_PKG_VERSION"), cpu::info().count, free_mib());
+    let kernel_us = u64::try_from(kernel_hal::time::now() / 1000)
+        .unwrap_or(0)
+        .saturating_sub(start_us);
+    log::info!(
+        "zcore {}: {} CPU, {} MiB free",
+        env!("CARGO_PKG_VERSION"),
+        cpu::info().count,
+        free_mib()
+    );
     log::info!("started {start_us} us after reset; loader took {loader_us} us, kernel {kernel_us} us so far");
     // The stages travel to user space as words of the command line, like everything else that is said at boot.
-    let cmdline = format!("{cmdline} boot.loader-us={loader_us} boot.start-us={start_us} boot.kernel-us={kernel_us}");
+    let cmdline = format!(
+        "{cmdline} boot.loader-us={loader_us} boot.start-us={start_us} boot.kernel-us={kernel_us}"
+    );
     let images = BootImages {
         userboot: bytes(boot_info, boot_info.images.userboot),
         vdso: bytes(boot_info, boot_info.images.vdso),
         zbi: bytes(boot_info, boot_info.images.zbi),
-        decompressor: Some(bytes(boot_info, boot_info.images.decompressor)).filter(|bytes| !bytes.is_empty()),
+        decompressor: Some(bytes(boot_info, boot_info.images.decompressor))
+            .filter(|bytes| !bytes.is_empty()),
         cmdline: alloc::boxed::Box::leak(cmdline.into_boxed_str()),
     };
     match zircon_loader::start(&images) {

@@ -12,8 +12,14 @@ use zx_abi::Signals;
 /// Spawns a task that ends the run when userboot ends with another code than 0.
 pub(crate) fn userboot(process: Arc<Process>) {
     let task = async move {
-        let Ok(handle) = Handle::new(process.clone()) else { return };
-        let target = WaitTarget { object: handle.object().clone(), handle: handle.key(), signals: Signals::TASK_TERMINATED };
+        let Ok(handle) = Handle::new(process.clone()) else {
+            return;
+        };
+        let target = WaitTarget {
+            object: handle.object().clone(),
+            handle: handle.key(),
+            signals: Signals::TASK_TERMINATED,
+        };
         if let Ok(wait) = Wait::start(vec![target]) {
             let _ = wait.await;
         }

@@ -41,17 +41,41 @@ pub(crate) enum Slot {
 /// The handles of a level, in their order.
 pub(crate) const fn slots(level: Level) -> &'static [Slot] {
     use Slot::{
-        CounterNames, Counters, Crashlog, Decompressor, Instrumentation, ProcSelf, RootJob, RootResource, VdsoFull, VdsoTest1,
-        VdsoTest2, VmarRootSelf, Zbi,
+        CounterNames, Counters, Crashlog, Decompressor, Instrumentation, ProcSelf, RootJob,
+        RootResource, VdsoFull, VdsoTest1, VdsoTest2, VmarRootSelf, Zbi,
     };
     match level {
         Level::Home => &[
-            ProcSelf, VmarRootSelf, RootJob, RootResource, Zbi, VdsoFull, VdsoTest1, VdsoTest2, Crashlog, CounterNames, Counters,
-            Instrumentation, Instrumentation, Instrumentation, Instrumentation,
+            ProcSelf,
+            VmarRootSelf,
+            RootJob,
+            RootResource,
+            Zbi,
+            VdsoFull,
+            VdsoTest1,
+            VdsoTest2,
+            Crashlog,
+            CounterNames,
+            Counters,
+            Instrumentation,
+            Instrumentation,
+            Instrumentation,
+            Instrumentation,
         ],
         Level::Zircon2019 => &[
-            ProcSelf, VmarRootSelf, RootJob, RootResource, Zbi, VdsoFull, VdsoTest1, VdsoTest2, Decompressor, Crashlog,
-            CounterNames, Counters, Instrumentation,
+            ProcSelf,
+            VmarRootSelf,
+            RootJob,
+            RootResource,
+            Zbi,
+            VdsoFull,
+            VdsoTest1,
+            VdsoTest2,
+            Decompressor,
+            Crashlog,
+            CounterNames,
+            Counters,
+            Instrumentation,
         ],
     }
 }
@@ -61,7 +85,10 @@ pub(crate) const fn slots(level: Level) -> &'static [Slot] {
 pub(crate) fn command_line(cmdline: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     for word in cmdline.split_ascii_whitespace() {
-        let mut clean: Vec<u8> = word.bytes().map(|byte| if byte.is_ascii_graphic() { byte } else { b'.' }).collect();
+        let mut clean: Vec<u8> = word
+            .bytes()
+            .map(|byte| if byte.is_ascii_graphic() { byte } else { b'.' })
+            .collect();
         if !clean.contains(&b'=') {
             clean.push(b'=');
         }
@@ -90,9 +117,15 @@ mod tests {
     fn the_levels_differ_in_the_decompressor_and_in_the_tail() {
         let (home, older) = (slots(Level::Home), slots(Level::Zircon2019));
         assert_eq!(home[..8], older[..8]);
-        assert_eq!((home[8], older[8], older[9]), (Slot::Crashlog, Slot::Decompressor, Slot::Crashlog));
+        assert_eq!(
+            (home[8], older[8], older[9]),
+            (Slot::Crashlog, Slot::Decompressor, Slot::Crashlog)
+        );
         assert!(home[11..].iter().all(|slot| *slot == Slot::Instrumentation));
-        assert_eq!(older[10..], [Slot::CounterNames, Slot::Counters, Slot::Instrumentation]);
+        assert_eq!(
+            older[10..],
+            [Slot::CounterNames, Slot::Counters, Slot::Instrumentation]
+        );
     }
 
     #[test]
@@ -102,7 +135,10 @@ mod tests {
 
     #[test]
     fn words_are_ended_by_nul_and_get_a_value() {
-        assert_eq!(command_line("userboot=bin/shell  userboot.shutdown"), b"userboot=bin/shell\0userboot.shutdown=\0");
+        assert_eq!(
+            command_line("userboot=bin/shell  userboot.shutdown"),
+            b"userboot=bin/shell\0userboot.shutdown=\0"
+        );
     }
 
     #[test]

@@ -29,7 +29,10 @@ pub(crate) fn init(abi: VdsoAbi) {
 fn spawn(thread: Arc<Thread>, context: UserContext) -> ZxResult {
     let context = try_box(context)?;
     let abi = ABI.get().ok_or(ZxError::BadState)?;
-    EXECUTOR.spawn(live(thread, context, abi)).map(drop).map_err(|_| ZxError::NoMemory)
+    EXECUTOR
+        .spawn(live(thread, context, abi))
+        .map(drop)
+        .map_err(|_| ZxError::NoMemory)
 }
 
 async fn live(thread: Arc<Thread>, context: Box<UserContext>, abi: &'static VdsoAbi) {
@@ -93,7 +96,10 @@ async fn run(thread: &Arc<Thread>, mut context: Box<UserContext>, abi: &'static 
                             let _ = thread.block(BlockedOn::Pager, Deadline::NEVER, page).await;
                         }
                     }
-                    Err(_) => context = exception::raise(thread, context, Cause::PageFault { addr, code }).await,
+                    Err(_) => {
+                        context =
+                            exception::raise(thread, context, Cause::PageFault { addr, code }).await
+                    }
                 }
             }
             Trap::Exception { vector, code } => {
@@ -104,7 +110,11 @@ async fn run(thread: &Arc<Thread>, mut context: Box<UserContext>, abi: &'static 
 }
 
 /// Serves a syscall that may block, or is none.
-async fn serve(caller: &Caller<'_>, mut context: Box<UserContext>, entered: Entered) -> Box<UserContext> {
+async fn serve(
+    caller: &Caller<'_>,
+    mut context: Box<UserContext>,
+    entered: Entered,
+) -> Box<UserContext> {
     let value = match entered {
         Entered::Done(value) => value,
         Entered::Blocking(id) => zircon_syscall::complete(caller, id, &context.regs).await,
@@ -122,13 +132,20 @@ async fn serve(caller: &Caller<'_>, mut context: Box<UserContext>, entered: Ente
 
 /// Does what a call that returned `value` left to do.
 #[cold]
-async fn finish(caller: &Caller<'_>, mut context: Box<UserContext>, value: u64) -> Box<UserContext> {
+async fn finish(
+    caller: &Caller<'_>,
+    mut context: Box<UserContext>,
+    value: u64,
+) -> Box<UserContext> {
     /// Bytes of the `syscall` instruction.
     const SYSCALL_LEN: u64 = 2;
     if let Some(page) = caller.take_wanted_page(value) {
         // Whatever ends the wait, the program makes the call again (its number is still in rax) and sees what became of the
         // page.
-        let _ = caller.thread().block(BlockedOn::Pager, Deadline::NEVER, page).await;
+        let _ = caller
+            .thread()
+            .block(BlockedOn::Pager, Deadline::NEVER, page)
+            .await;
         context.regs.rip -= SYSCALL_LEN;
         return context;
     }
@@ -158,7 +175,8 @@ async fn suspended(thread: &Arc<Thread>, mut context: Box<UserContext>) -> Box<U
 
 fn used_ns(thread: &Thread) -> i64 {
     let ratio = kernel_hal::time::tick_ratio();
-    let ns = i128::from(thread.ticks_on_cpu()) * i128::from(ratio.numerator) / i128::from(ratio.denominator);
+    let ns = i128::from(thread.ticks_on_cpu()) * i128::from(ratio.numerator)
+        / i128::from(ratio.denominator);
     i64::try_from(ns).unwrap_or(i64::MAX)
 }
 

@@ -16,11 +16,11 @@ extern crate alloc;
 extern crate std;
 
 pub mod alloc_try;
+pub mod dev;
 pub mod diag;
 pub mod ipc;
 pub mod object;
 pub mod runtime;
-pub mod dev;
 pub mod signal;
 pub mod task;
 pub mod vm;

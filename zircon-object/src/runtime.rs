@@ -74,7 +74,10 @@ pub fn arm_slice(used_ns: i64) {
     if let Some(timer) = &*SLICE_TIMER.lock() {
         if timer.deadline().is_none() {
             let end = kernel_hal::time::now() + (SLICE_NS - used_ns).max(0);
-            timer.arm(end, executor::Action::Wake(core::task::Waker::noop().clone()));
+            timer.arm(
+                end,
+                executor::Action::Wake(core::task::Waker::noop().clone()),
+            );
         }
     }
 }

@@ -4,8 +4,8 @@
 use proptest::prelude::*;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use zircon_object::ipc::message::Handles;
 use zircon_object::ipc::channel::{Read, Unfit};
+use zircon_object::ipc::message::Handles;
 use zircon_object::ipc::{Channel, Message};
 use zircon_object::object::{Handle, KernelObject, Koid};
 use zircon_object::signal::Event;

@@ -41,14 +41,35 @@ impl VdsoAbi {
     /// - `NoMemory`: the kernel heap is exhausted.
     /// - `InvalidArgs`: one number means two calls.
     pub fn new(level: Level, sites: &[Site]) -> ZxResult<Self> {
-        let count = sites.iter().map(|site| site.number as usize + 1).max().unwrap_or(0);
-        let mut abi = Self { level, calls: Vec::new(), more: Vec::new() };
-        abi.calls.try_reserve_exact(count).map_err(|_| ZxError::NoMemory)?;
-        abi.calls.resize(count, Entry { call: None, return_offset: 0 });
+        let count = sites
+            .iter()
+            .map(|site| site.number as usize + 1)
+            .max()
+            .unwrap_or(0);
+        let mut abi = Self {
+            level,
+            calls: Vec::new(),
+            more: Vec::new(),
+        };
+        abi.calls
+            .try_reserve_exact(count)
+            .map_err(|_| ZxError::NoMemory)?;
+        abi.calls.resize(
+            count,
+            Entry {
+                call: None,
+                return_offset: 0,
+            },
+        );
         for site in sites {
             let entry = &mut abi.calls[site.number as usize];
             match entry.call {
-                None => *entry = Entry { call: Some(site.call), return_offset: site.return_offset },
+                None => {
+                    *entry = Entry {
+                        call: Some(site.call),
+                        return_offset: site.return_offset,
+                    }
+                }
                 Some(call) if call == site.call => {
                     abi.more.try_reserve(1).map_err(|_| ZxError::NoMemory)?;
                     abi.more.push(*site);
@@ -64,7 +85,9 @@ impl VdsoAbi {
     #[inline(always)]
     #[must_use]
     pub fn call(&self, number: u64, pc: u64, base: usize) -> Option<SyscallId> {
-        let entry = usize::try_from(number).ok().and_then(|number| self.calls.get(number))?;
+        let entry = usize::try_from(number)
+            .ok()
+            .and_then(|number| self.calls.get(number))?;
         let offset = pc.wrapping_sub(base as u64);
         if offset == u64::from(entry.return_offset) {
             return entry.call;
@@ -74,7 +97,9 @@ impl VdsoAbi {
 
     #[cold]
     fn elsewhere(&self, number: u64, offset: u64) -> Option<SyscallId> {
-        let legal = |site: &&Site| u64::from(site.number) == number && u64::from(site.return_offset) == offset;
+        let legal = |site: &&Site| {
+            u64::from(site.number) == number && u64::from(site.return_offset) == offset
+        };
         self.more.iter().find(legal).map(|site| site.call)
     }
 
@@ -87,7 +112,10 @@ impl VdsoAbi {
     /// How many numbers mean something.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.calls.iter().filter(|entry| entry.call.is_some()).count()
+        self.calls
+            .iter()
+            .filter(|entry| entry.call.is_some())
+            .count()
     }
     /// Whether none does.
     #[must_use]
@@ -101,19 +129,39 @@ mod tests {
     use super::*;
 
     fn abi() -> VdsoAbi {
-        let close = Site { number: 5, call: SyscallId::HandleClose, return_offset: 0x7010 };
-        let combined = Site { return_offset: 0x7100, ..close };
-        let create = Site { number: 2, call: SyscallId::EventCreate, return_offset: 0x7020 };
+        let close = Site {
+            number: 5,
+            call: SyscallId::HandleClose,
+            return_offset: 0x7010,
+        };
+        let combined = Site {
+            return_offset: 0x7100,
+            ..close
+        };
+        let create = Site {
+            number: 2,
+            call: SyscallId::EventCreate,
+            return_offset: 0x7020,
+        };
         VdsoAbi::new(Level::Home, &[close, combined, create]).unwrap()
     }
 
     #[test]
     fn a_call_is_legal_only_from_its_own_sites() {
         let abi = abi();
-        assert_eq!(abi.call(5, 0x10_7010, 0x10_0000), Some(SyscallId::HandleClose));
-        assert_eq!(abi.call(5, 0x10_7100, 0x10_0000), Some(SyscallId::HandleClose));
+        assert_eq!(
+            abi.call(5, 0x10_7010, 0x10_0000),
+            Some(SyscallId::HandleClose)
+        );
+        assert_eq!(
+            abi.call(5, 0x10_7100, 0x10_0000),
+            Some(SyscallId::HandleClose)
+        );
         assert_eq!(abi.call(5, 0x10_7020, 0x10_0000), None);
-        assert_eq!(abi.call(2, 0x10_7020, 0x10_0000), Some(SyscallId::EventCreate));
+        assert_eq!(
+            abi.call(2, 0x10_7020, 0x10_0000),
+            Some(SyscallId::EventCreate)
+        );
     }
 
     #[test]

@@ -96,7 +96,10 @@ pub(crate) fn result<T: IntoRegister>(value: T) -> u64 {
 
 impl IntoRegister for ZxResult {
     #[inline(always)]
-    #[expect(clippy::cast_sign_loss, reason = "a status is sign-extended into the register")]
+    #[expect(
+        clippy::cast_sign_loss,
+        reason = "a status is sign-extended into the register"
+    )]
     fn into_register(self) -> u64 {
         match self {
             Ok(()) => 0,
@@ -116,7 +119,10 @@ impl IntoRegister for i32 {
 /// Times and ticks.
 impl IntoRegister for i64 {
     #[inline(always)]
-    #[expect(clippy::cast_sign_loss, reason = "the register's bits are the two's complement value")]
+    #[expect(
+        clippy::cast_sign_loss,
+        reason = "the register's bits are the two's complement value"
+    )]
     fn into_register(self) -> u64 {
         self as u64
     }

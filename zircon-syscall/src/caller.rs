@@ -9,8 +9,8 @@ use kernel_hal::user::{Curable, UserFault, UserIn, UserOut};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 use zircon_object::ipc::channel::PendingCall;
 use zircon_object::object::{HandleKey, KernelObject, TypedObject};
-use zircon_object::vm::{Fault, PageRequest};
 use zircon_object::task::{retcode, Deadline, PolicyAction, PolicyCondition, Process, Thread};
+use zircon_object::vm::{Fault, PageRequest};
 use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
 
 /// The thread that makes calls; one lives as long as the thread's future.
@@ -69,7 +69,10 @@ impl<'a> Caller<'a> {
     /// The same caller at another level.
     #[cfg(test)]
     pub(crate) fn at(self, level: crate::Level) -> Self {
-        Self { level: level.differences(), ..self }
+        Self {
+            level: level.differences(),
+            ..self
+        }
     }
 
     /// Where the vDSO's image begins in the process, or 0. Remembered: once its code is mapped it stays.
@@ -98,7 +101,10 @@ impl<'a> Caller<'a> {
     /// Whether a policy has asked for an exception. Asking resets it.
     #[cold]
     pub fn take_policy_exception(&self) -> bool {
-        self.attention.fetch_and(!after::POLICY_EXCEPTION, Ordering::Relaxed) & after::POLICY_EXCEPTION != 0
+        self.attention
+            .fetch_and(!after::POLICY_EXCEPTION, Ordering::Relaxed)
+            & after::POLICY_EXCEPTION
+            != 0
     }
 
     /// The wait for a page that the last call, which returned `value`, met missing before it did anything: the call is to be
@@ -122,7 +128,11 @@ impl<'a> Caller<'a> {
     /// - `WrongType`: the object is not a `T`.
     /// - `AccessDenied`: a right is missing.
     #[inline(always)]
-    pub(crate) fn get<T: TypedObject>(&self, handle: HandleValue, rights: Rights) -> ZxResult<Arc<T>> {
+    pub(crate) fn get<T: TypedObject>(
+        &self,
+        handle: HandleValue,
+        rights: Rights,
+    ) -> ZxResult<Arc<T>> {
         let found = self.process.handles().get::<T>(handle, rights);
         found.map_err(|error| self.lookup_failed(error))
     }
@@ -132,7 +142,10 @@ impl<'a> Caller<'a> {
     /// # Errors
     /// - `BadHandle`: no such handle; job policy hears of it.
     /// - `WrongType`: the object is not a `T`.
-    pub(crate) fn get_with_rights<T: TypedObject>(&self, handle: HandleValue) -> ZxResult<(Arc<T>, Rights)> {
+    pub(crate) fn get_with_rights<T: TypedObject>(
+        &self,
+        handle: HandleValue,
+    ) -> ZxResult<(Arc<T>, Rights)> {
         let found = self.process.handles().get_with_rights::<T>(handle);
         found.map_err(|error| self.lookup_failed(error))
     }
@@ -143,7 +156,11 @@ impl<'a> Caller<'a> {
     /// - `BadHandle`: no such handle; job policy hears of it.
     /// - `AccessDenied`: a right is missing.
     #[inline(always)]
-    pub(crate) fn get_any(&self, handle: HandleValue, rights: Rights) -> ZxResult<(Arc<dyn KernelObject>, HandleKey)> {
+    pub(crate) fn get_any(
+        &self,
+        handle: HandleValue,
+        rights: Rights,
+    ) -> ZxResult<(Arc<dyn KernelObject>, HandleKey)> {
         let found = self.process.handles().get_object(handle, rights);
         found.map_err(|error| self.lookup_failed(error))
     }
@@ -154,7 +171,9 @@ impl<'a> Caller<'a> {
         if error == ZxError::BadHandle {
             match self.process.policy().action(PolicyCondition::BadHandle) {
                 PolicyAction::Allow | PolicyAction::Deny => {}
-                PolicyAction::AllowException | PolicyAction::DenyException => self.ask_for_exception(),
+                PolicyAction::AllowException | PolicyAction::DenyException => {
+                    self.ask_for_exception()
+                }
                 PolicyAction::Kill => self.process.exit(retcode::POLICY_KILL),
             }
         }
@@ -195,7 +214,8 @@ impl<'a> Caller<'a> {
 
     /// Makes the thread take a policy exception before it goes on.
     pub(crate) fn ask_for_exception(&self) {
-        self.attention.fetch_or(after::POLICY_EXCEPTION, Ordering::Relaxed);
+        self.attention
+            .fetch_or(after::POLICY_EXCEPTION, Ordering::Relaxed);
     }
 
     /// The window that the process's policy gives a deadline.
@@ -209,7 +229,10 @@ impl<'a> Caller<'a> {
     /// # Errors
     /// - `InvalidArgs`: the memory is not there or does not permit it.
     #[inline(always)]
-    pub(crate) fn with_faults<R>(&self, mut access: impl FnMut() -> Result<R, UserFault>) -> ZxResult<R> {
+    pub(crate) fn with_faults<R>(
+        &self,
+        mut access: impl FnMut() -> Result<R, UserFault>,
+    ) -> ZxResult<R> {
         loop {
             match access() {
                 Ok(value) => return Ok(value),
@@ -261,7 +284,11 @@ impl<'a> Caller<'a> {
     /// # Errors
     /// - `InvalidArgs`: the memory cannot be read.
     #[inline(always)]
-    pub(crate) fn read_slice<T: FromBytes + IntoBytes>(&self, from: UserIn<T>, into: &mut [T]) -> ZxResult {
+    pub(crate) fn read_slice<T: FromBytes + IntoBytes>(
+        &self,
+        from: UserIn<T>,
+        into: &mut [T],
+    ) -> ZxResult {
         self.with_faults(|| from.read_slice(into))
     }
 
@@ -270,9 +297,15 @@ impl<'a> Caller<'a> {
     /// # Errors
     /// - `NoMemory`: no kernel memory for them.
     /// - `InvalidArgs`: the memory cannot be read.
-    pub(crate) fn read_vec<T: FromBytes + IntoBytes + Clone>(&self, from: UserIn<T>, count: usize) -> ZxResult<Vec<T>> {
+    pub(crate) fn read_vec<T: FromBytes + IntoBytes + Clone>(
+        &self,
+        from: UserIn<T>,
+        count: usize,
+    ) -> ZxResult<Vec<T>> {
         let mut values = Vec::new();
-        values.try_reserve_exact(count).map_err(|_| ZxError::NoMemory)?;
+        values
+            .try_reserve_exact(count)
+            .map_err(|_| ZxError::NoMemory)?;
         values.resize(count, T::new_zeroed());
         self.read_slice(from, &mut values)?;
         Ok(values)
@@ -292,7 +325,11 @@ impl<'a> Caller<'a> {
     /// # Errors
     /// - `InvalidArgs`: the memory cannot be written.
     #[inline(always)]
-    pub(crate) fn write_optional<T: IntoBytes + Immutable>(&self, to: UserOut<T>, value: &T) -> ZxResult {
+    pub(crate) fn write_optional<T: IntoBytes + Immutable>(
+        &self,
+        to: UserOut<T>,
+        value: &T,
+    ) -> ZxResult {
         if to.is_null() {
             Ok(())
         } else {
@@ -305,7 +342,11 @@ impl<'a> Caller<'a> {
     /// # Errors
     /// - `InvalidArgs`: the memory cannot be written.
     #[inline(always)]
-    pub(crate) fn write_slice<T: IntoBytes + Immutable>(&self, to: UserOut<T>, values: &[T]) -> ZxResult {
+    pub(crate) fn write_slice<T: IntoBytes + Immutable>(
+        &self,
+        to: UserOut<T>,
+        values: &[T],
+    ) -> ZxResult {
         self.with_faults(|| to.write_slice(values))
     }
 

@@ -1,7 +1,7 @@
 //! The debug log and the debug console.
 
-use crate::args::result;
 use crate::abi2019;
+use crate::args::result;
 use crate::level::{ConsoleRead, LogCreation};
 use crate::Caller;
 use core::future::poll_fn;
@@ -116,7 +116,8 @@ pub(crate) async fn sys_debug_read(
     actual: UserOut<usize>,
 ) -> ZxResult {
     if caller.level().console_read == ConsoleRead::SizeInAndOut {
-        return abi2019::calls::debug_read(caller, handle, buffer, UserInOut::new(buffer_size)).await;
+        return abi2019::calls::debug_read(caller, handle, buffer, UserInOut::new(buffer_size))
+            .await;
     }
     caller.check_resource(handle, ResourceKind::Root)?;
     let count = read_console(caller, buffer, buffer_size).await?;

@@ -30,7 +30,11 @@ pub(crate) fn sys_handle_close(caller: &Caller<'_>, handle: HandleValue) -> ZxRe
 /// # Errors
 /// - `InvalidArgs`: a piece of the array cannot be read; the pieces before it are closed.
 /// - `BadHandle`: an entry was not a handle, or stood there twice.
-pub(crate) fn sys_handle_close_many(caller: &Caller<'_>, handles: UserIn<HandleValue>, num_handles: usize) -> ZxResult {
+pub(crate) fn sys_handle_close_many(
+    caller: &Caller<'_>,
+    handles: UserIn<HandleValue>,
+    num_handles: usize,
+) -> ZxResult {
     let mut outcome = Ok(());
     let mut done = 0;
     while done < num_handles {
@@ -54,7 +58,12 @@ pub(crate) fn sys_handle_close_many(caller: &Caller<'_>, handles: UserIn<HandleV
 /// - `AccessDenied`: it has no right to be duplicated.
 /// - `InvalidArgs`: `rights` is not a subset, or `out` cannot be written.
 /// - `NoMemory`: no handle is left.
-pub(crate) fn sys_handle_duplicate(caller: &Caller<'_>, handle: HandleValue, rights: Rights, out: UserOut<HandleValue>) -> ZxResult {
+pub(crate) fn sys_handle_duplicate(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    rights: Rights,
+    out: UserOut<HandleValue>,
+) -> ZxResult {
     let copy = {
         let table = caller.process().handles();
         table.find(handle).and_then(|handle| {
@@ -72,7 +81,12 @@ pub(crate) fn sys_handle_duplicate(caller: &Caller<'_>, handle: HandleValue, rig
 /// - `BadHandle`: no such handle.
 /// - `InvalidArgs`: `rights` is not a subset, or `out` cannot be written.
 /// - `NoMemory`: no handle is left.
-pub(crate) fn sys_handle_replace(caller: &Caller<'_>, handle: HandleValue, rights: Rights, out: UserOut<HandleValue>) -> ZxResult {
+pub(crate) fn sys_handle_replace(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    rights: Rights,
+    out: UserOut<HandleValue>,
+) -> ZxResult {
     let removed = caller.process().handles().remove(handle);
     let old = removed.map_err(|error| caller.lookup_failed(error))?;
     let new = old.duplicate(rights);

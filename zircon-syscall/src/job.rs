@@ -6,7 +6,9 @@ use kernel_hal::user::{UserIn, UserOut};
 use zircon_object::object::Handle;
 use zircon_object::task::job_policy::{Conflict, Override, PolicyEntry, SlackMode, CONDITIONS};
 use zircon_object::task::Job;
-use zx_abi::policy::{PolicyBasicV1, PolicyBasicV2, PolicyMode, PolicyOverride, PolicyTimerSlack, PolicyTopic};
+use zx_abi::policy::{
+    PolicyBasicV1, PolicyBasicV2, PolicyMode, PolicyOverride, PolicyTimerSlack, PolicyTopic,
+};
 use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
 
 /// Entries that are read at all; more than there are conditions, so that the count is refused after the handle.
@@ -20,11 +22,18 @@ const POLICY_ENTRIES_MAX: usize = 32;
 /// - `OutOfRange`: the tree would become too high.
 /// - `BadState`: the parent was killed.
 /// - `NoMemory`, `InvalidArgs`: no memory, or `out` cannot be written.
-pub(crate) fn sys_job_create(caller: &Caller<'_>, parent: HandleValue, options: u32, out: UserOut<HandleValue>) -> ZxResult {
+pub(crate) fn sys_job_create(
+    caller: &Caller<'_>,
+    parent: HandleValue,
+    options: u32,
+    out: UserOut<HandleValue>,
+) -> ZxResult {
     if options != 0 {
         return Err(ZxError::InvalidArgs);
     }
-    let parent = caller.get::<Job>(parent, Rights::MANAGE_JOB).or_else(|_| caller.get::<Job>(parent, Rights::WRITE))?;
+    let parent = caller
+        .get::<Job>(parent, Rights::MANAGE_JOB)
+        .or_else(|_| caller.get::<Job>(parent, Rights::WRITE))?;
     caller.give(Handle::new(parent.create_child()?)?, out)
 }
 
@@ -53,13 +62,17 @@ pub(crate) fn sys_job_set_policy(
         PolicyTopic::Basic => {
             check_count(policy, count)?;
             let raw = caller.read_vec(UserIn::<PolicyBasicV1>::new(policy.addr()), count)?;
-            let entries = raw.iter().map(|entry| (entry.condition, entry.policy, PolicyOverride::Deny.raw()));
+            let entries = raw
+                .iter()
+                .map(|entry| (entry.condition, entry.policy, PolicyOverride::Deny.raw()));
             set_basic(caller, handle, mode, entries.collect())
         }
         PolicyTopic::BasicV2 => {
             check_count(policy, count)?;
             let raw = caller.read_vec(UserIn::<PolicyBasicV2>::new(policy.addr()), count)?;
-            let entries = raw.iter().map(|entry| (entry.condition, entry.action, entry.flags));
+            let entries = raw
+                .iter()
+                .map(|entry| (entry.condition, entry.action, entry.flags));
             set_basic(caller, handle, mode, entries.collect())
         }
         PolicyTopic::TimerSlack => {
@@ -86,7 +99,12 @@ fn check_count(policy: UserIn<u8>, count: usize) -> ZxResult {
     Ok(())
 }
 
-fn set_basic(caller: &Caller<'_>, handle: HandleValue, mode: PolicyMode, raw: Vec<(u32, u32, u32)>) -> ZxResult {
+fn set_basic(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    mode: PolicyMode,
+    raw: Vec<(u32, u32, u32)>,
+) -> ZxResult {
     let job = caller.get::<Job>(handle, Rights::SET_POLICY)?;
     let conflict = match mode {
         PolicyMode::Relative => Conflict::Skip,
@@ -97,14 +115,20 @@ fn set_basic(caller: &Caller<'_>, handle: HandleValue, mode: PolicyMode, raw: Ve
             return Err(ZxError::OutOfRange);
         }
         let mut entries = Vec::new();
-        entries.try_reserve_exact(raw.len()).map_err(|_| ZxError::NoMemory)?;
+        entries
+            .try_reserve_exact(raw.len())
+            .map_err(|_| ZxError::NoMemory)?;
         for (condition, action, flags) in raw {
             let overridable = match PolicyOverride::from_raw(flags) {
                 Some(PolicyOverride::Allow) => Override::Allow,
                 Some(PolicyOverride::Deny) => Override::Deny,
                 None => return Err(ZxError::InvalidArgs),
             };
-            entries.push(PolicyEntry { condition, action, overridable });
+            entries.push(PolicyEntry {
+                condition,
+                action,
+                overridable,
+            });
         }
         policy.with_entries(conflict, &entries)
     })

@@ -25,10 +25,19 @@ impl Caller<'_> {
     /// # Errors
     /// - `NoMemory`: the table cannot grow.
     /// - `InvalidArgs`: a value cannot be written.
-    pub(crate) fn give_two(&self, handles: (Handle, Handle), outs: (UserOut<HandleValue>, UserOut<HandleValue>)) -> ZxResult {
+    pub(crate) fn give_two(
+        &self,
+        handles: (Handle, Handle),
+        outs: (UserOut<HandleValue>, UserOut<HandleValue>),
+    ) -> ZxResult {
         let first = self.process().add_handle(handles.0)?;
-        let second = self.process().add_handle(handles.1).or_else(|error| self.take_back(first, error))?;
-        let written = self.write(outs.0, &first).and_then(|()| self.write(outs.1, &second));
+        let second = self
+            .process()
+            .add_handle(handles.1)
+            .or_else(|error| self.take_back(first, error))?;
+        let written = self
+            .write(outs.0, &first)
+            .and_then(|()| self.write(outs.1, &second));
         written.or_else(|error| {
             let _ = self.take_back::<()>(second, error);
             self.take_back(first, error)

@@ -34,10 +34,15 @@ pub(crate) fn sys_process_create(
     }
     caller.policy(PolicyCondition::NewProcess)?;
     let (name, len) = caller.read_name(name, name_size)?;
-    let job = caller.get::<Job>(job, Rights::MANAGE_PROCESS).or_else(|_| caller.get::<Job>(job, Rights::WRITE))?;
+    let job = caller
+        .get::<Job>(job, Rights::MANAGE_PROCESS)
+        .or_else(|_| caller.get::<Job>(job, Rights::WRITE))?;
     let process = Process::create(&job, &name[..len])?;
     let vmar = Handle::with_rights(process.root_vmar().clone(), Process::ROOT_VMAR_RIGHTS)?;
-    caller.give_two((Handle::with_rights(process, Process::DEFAULT_RIGHTS)?, vmar), (proc_handle, vmar_handle))
+    caller.give_two(
+        (Handle::with_rights(process, Process::DEFAULT_RIGHTS)?, vmar),
+        (proc_handle, vmar_handle),
+    )
 }
 
 /// Starts the first thread of a process; `arg1` moves into it and is consumed whatever happens.
@@ -100,7 +105,10 @@ pub(crate) async fn sys_process_read_memory(
     let mut done = 0;
     while done < buffer_size {
         let want = (buffer_size - done).min(PIECE);
-        let got = match process.space().read_memory(vaddr.wrapping_add(done), &mut piece[..want]) {
+        let got = match process
+            .space()
+            .read_memory(vaddr.wrapping_add(done), &mut piece[..want])
+        {
             Ok(got) => got,
             Err(error) if done == 0 => return Err(error),
             Err(_) => break,
@@ -143,7 +151,10 @@ pub(crate) async fn sys_process_write_memory(
     while done < buffer_size {
         let want = (buffer_size - done).min(PIECE);
         caller.read_slice(buffer.element(done), &mut piece[..want])?;
-        let got = match process.space().write_memory(vaddr.wrapping_add(done), &piece[..want]) {
+        let got = match process
+            .space()
+            .write_memory(vaddr.wrapping_add(done), &piece[..want])
+        {
             Ok(got) => got,
             Err(error) if done == 0 => return Err(error),
             Err(_) => break,
@@ -167,7 +178,9 @@ fn not_dead(process: &Process) -> ZxResult {
 fn piece_buffer(size: usize) -> ZxResult<Vec<u8>> {
     let mut buffer = Vec::new();
     let len = size.min(PIECE);
-    buffer.try_reserve_exact(len).map_err(|_| ZxError::NoMemory)?;
+    buffer
+        .try_reserve_exact(len)
+        .map_err(|_| ZxError::NoMemory)?;
     buffer.resize(len, 0);
     Ok(buffer)
 }

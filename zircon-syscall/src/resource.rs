@@ -63,24 +63,45 @@ pub(crate) fn sys_resource_create(
 /// - `BadHandle`, `WrongType`, `OutOfRange`: the resource does not give the right to them.
 /// - `InvalidArgs`: there are no such ports.
 /// - `NoMemory`: no memory for the table.
-pub(crate) fn sys_ioports_request(caller: &Caller<'_>, resource: HandleValue, io_addr: u16, len: u32) -> ZxResult {
+pub(crate) fn sys_ioports_request(
+    caller: &Caller<'_>,
+    resource: HandleValue,
+    io_addr: u16,
+    len: u32,
+) -> ZxResult {
     let ports = port_range(caller, resource, io_addr, len)?;
-    caller.process().ports().allow(caller.process().base().koid(), ports)
+    caller
+        .process()
+        .ports()
+        .allow(caller.process().base().koid(), ports)
 }
 
 /// Takes I/O ports from the calling process, which need not have them.
 ///
 /// # Errors
 /// As [`sys_ioports_request`].
-pub(crate) fn sys_ioports_release(caller: &Caller<'_>, resource: HandleValue, io_addr: u16, len: u32) -> ZxResult {
+pub(crate) fn sys_ioports_release(
+    caller: &Caller<'_>,
+    resource: HandleValue,
+    io_addr: u16,
+    len: u32,
+) -> ZxResult {
     let ports = port_range(caller, resource, io_addr, len)?;
     caller.process().ports().deny(ports);
     Ok(())
 }
 
-fn port_range(caller: &Caller<'_>, resource: HandleValue, io_addr: u16, len: u32) -> ZxResult<Range<u32>> {
+fn port_range(
+    caller: &Caller<'_>,
+    resource: HandleValue,
+    io_addr: u16,
+    len: u32,
+) -> ZxResult<Range<u32>> {
     let resource = caller.get::<Resource>(resource, Rights::empty())?;
-    let extent = Extent { base: u64::from(io_addr), size: u64::from(len) };
+    let extent = Extent {
+        base: u64::from(io_addr),
+        size: u64::from(len),
+    };
     resource.check_range(ResourceKind::Ioport, extent)?;
     let start = u32::from(io_addr);
     match start.checked_add(len) {

@@ -22,7 +22,9 @@ pub(crate) fn sys_system_powerctl(
     cmd: u32,
     arg: UserIn<SystemPowerctlArg>,
 ) -> ZxResult {
-    caller.get::<Resource>(resource, Rights::empty())?.check(ResourceKind::Root)?;
+    caller
+        .get::<Resource>(resource, Rights::empty())?
+        .check(ResourceKind::Root)?;
     match PowerCommand::from_raw(cmd).ok_or(ZxError::InvalidArgs)? {
         PowerCommand::EnableAllCpus | PowerCommand::DisableAllCpusButPrimary => Ok(()),
         PowerCommand::AcpiTransitionSState => match caller.read(arg)?.words[0] & 0xff {
@@ -31,7 +33,9 @@ pub(crate) fn sys_system_powerctl(
             _ => Err(ZxError::InvalidArgs),
         },
         PowerCommand::X86SetPkgPl1 => caller.read(arg).and(Err(ZxError::NotSupported)),
-        PowerCommand::Reboot | PowerCommand::RebootBootloader | PowerCommand::RebootRecovery => power(PowerAction::Reboot, End::Good),
+        PowerCommand::Reboot | PowerCommand::RebootBootloader | PowerCommand::RebootRecovery => {
+            power(PowerAction::Reboot, End::Good)
+        }
         PowerCommand::Shutdown => power(PowerAction::Off, End::Good),
     }
 }
@@ -40,7 +44,11 @@ pub(crate) fn sys_system_powerctl(
 ///
 /// # Errors
 /// - `InvalidArgs`: the buffer is too large or cannot be written.
-pub(crate) fn sys_cprng_draw_once(caller: &Caller<'_>, buffer: UserOut<u8>, size: usize) -> ZxResult {
+pub(crate) fn sys_cprng_draw_once(
+    caller: &Caller<'_>,
+    buffer: UserOut<u8>,
+    size: usize,
+) -> ZxResult {
     let mut bytes = [0; CPRNG_DRAW_MAX];
     let bytes = bytes.get_mut(..size).ok_or(ZxError::InvalidArgs)?;
     kernel_hal::rng::fill(bytes);
@@ -51,7 +59,11 @@ pub(crate) fn sys_cprng_draw_once(caller: &Caller<'_>, buffer: UserOut<u8>, size
 ///
 /// # Errors
 /// - `InvalidArgs`: the buffer is too large or cannot be read.
-pub(crate) fn sys_cprng_add_entropy(caller: &Caller<'_>, buffer: UserIn<u8>, size: usize) -> ZxResult {
+pub(crate) fn sys_cprng_add_entropy(
+    caller: &Caller<'_>,
+    buffer: UserIn<u8>,
+    size: usize,
+) -> ZxResult {
     let mut bytes = [0; CPRNG_ADD_ENTROPY_MAX];
     let bytes = bytes.get_mut(..size).ok_or(ZxError::InvalidArgs)?;
     caller.read_slice(buffer, bytes)?;

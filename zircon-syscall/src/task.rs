@@ -16,7 +16,9 @@ use zx_abi::{HandleValue, ObjectType, Rights, ZxError, ZxResult};
 pub(crate) fn sys_task_kill(caller: &Caller<'_>, handle: HandleValue) -> ZxResult {
     let (object, _) = caller.get_any(handle, Rights::DESTROY)?;
     match object.object_type() {
-        ObjectType::Thread if caller.level().killable == Killable::AllTasks => downcast::<Thread>(object)?.kill(),
+        ObjectType::Thread if caller.level().killable == Killable::AllTasks => {
+            downcast::<Thread>(object)?.kill()
+        }
         ObjectType::Process => downcast::<Process>(object)?.kill(),
         ObjectType::Job => downcast::<Job>(object)?.kill(),
         _ => return Err(ZxError::WrongType),
@@ -32,7 +34,11 @@ pub(crate) fn sys_task_kill(caller: &Caller<'_>, handle: HandleValue) -> ZxResul
 /// - `WrongType`: neither thread nor process.
 /// - `BadState`: it is dying or dead.
 /// - `NoMemory`, `InvalidArgs`: no memory, or `token` cannot be written; it runs on.
-pub(crate) fn sys_task_suspend(caller: &Caller<'_>, handle: HandleValue, token: UserOut<HandleValue>) -> ZxResult {
+pub(crate) fn sys_task_suspend(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    token: UserOut<HandleValue>,
+) -> ZxResult {
     let (object, _) = caller.get_any(handle, Rights::WRITE)?;
     let suspension = match object.object_type() {
         ObjectType::Thread => {
@@ -58,6 +64,10 @@ pub(crate) fn sys_task_suspend(caller: &Caller<'_>, handle: HandleValue, token: 
 ///
 /// # Errors
 /// As [`sys_task_suspend`].
-pub(crate) fn sys_task_suspend_token(caller: &Caller<'_>, handle: HandleValue, token: UserOut<HandleValue>) -> ZxResult {
+pub(crate) fn sys_task_suspend_token(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    token: UserOut<HandleValue>,
+) -> ZxResult {
     sys_task_suspend(caller, handle, token)
 }

@@ -1,9 +1,9 @@
 //! The test calls: sums of their arguments, to try the way in and out.
 
 use crate::Caller;
+use kernel_hal::user::UserOut;
 use zircon_object::object::Handle;
 use zircon_object::signal::Event;
-use kernel_hal::user::UserOut;
 use zx_abi::{HandleValue, Status, ZxError, ZxResult};
 
 /// Returns 0: the cheapest call there is.
@@ -33,24 +33,75 @@ pub(crate) fn sys_syscall_test_4(_: &Caller<'_>, a: i32, b: i32, c: i32, d: i32)
 
 /// Returns the sum of 5.
 pub(crate) fn sys_syscall_test_5(_: &Caller<'_>, a: i32, b: i32, c: i32, d: i32, e: i32) -> i32 {
-    a.wrapping_add(b).wrapping_add(c).wrapping_add(d).wrapping_add(e)
+    a.wrapping_add(b)
+        .wrapping_add(c)
+        .wrapping_add(d)
+        .wrapping_add(e)
 }
 
 /// Returns the sum of 6.
-pub(crate) fn sys_syscall_test_6(_: &Caller<'_>, a: i32, b: i32, c: i32, d: i32, e: i32, f: i32) -> i32 {
-    a.wrapping_add(b).wrapping_add(c).wrapping_add(d).wrapping_add(e).wrapping_add(f)
+pub(crate) fn sys_syscall_test_6(
+    _: &Caller<'_>,
+    a: i32,
+    b: i32,
+    c: i32,
+    d: i32,
+    e: i32,
+    f: i32,
+) -> i32 {
+    a.wrapping_add(b)
+        .wrapping_add(c)
+        .wrapping_add(d)
+        .wrapping_add(e)
+        .wrapping_add(f)
 }
 
 /// Returns the sum of 7.
-#[expect(clippy::too_many_arguments, reason = "the call is there to pass eight registers")]
-pub(crate) fn sys_syscall_test_7(_: &Caller<'_>, a: i32, b: i32, c: i32, d: i32, e: i32, f: i32, g: i32) -> i32 {
-    a.wrapping_add(b).wrapping_add(c).wrapping_add(d).wrapping_add(e).wrapping_add(f).wrapping_add(g)
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the call is there to pass eight registers"
+)]
+pub(crate) fn sys_syscall_test_7(
+    _: &Caller<'_>,
+    a: i32,
+    b: i32,
+    c: i32,
+    d: i32,
+    e: i32,
+    f: i32,
+    g: i32,
+) -> i32 {
+    a.wrapping_add(b)
+        .wrapping_add(c)
+        .wrapping_add(d)
+        .wrapping_add(e)
+        .wrapping_add(f)
+        .wrapping_add(g)
 }
 
 /// Returns the sum of 8.
-#[expect(clippy::too_many_arguments, reason = "the call is there to pass eight registers")]
-pub(crate) fn sys_syscall_test_8(_: &Caller<'_>, a: i32, b: i32, c: i32, d: i32, e: i32, f: i32, g: i32, h: i32) -> i32 {
-    a.wrapping_add(b).wrapping_add(c).wrapping_add(d).wrapping_add(e).wrapping_add(f).wrapping_add(g).wrapping_add(h)
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the call is there to pass eight registers"
+)]
+pub(crate) fn sys_syscall_test_8(
+    _: &Caller<'_>,
+    a: i32,
+    b: i32,
+    c: i32,
+    d: i32,
+    e: i32,
+    f: i32,
+    g: i32,
+    h: i32,
+) -> i32 {
+    a.wrapping_add(b)
+        .wrapping_add(c)
+        .wrapping_add(d)
+        .wrapping_add(e)
+        .wrapping_add(f)
+        .wrapping_add(g)
+        .wrapping_add(h)
 }
 
 /// Returns the sum, with a check before and one behind.
@@ -73,7 +124,11 @@ pub(crate) fn sys_syscall_test_wrapper(_: &Caller<'_>, a: i32, b: i32, c: i32) -
 /// # Errors
 /// - `return_value`, when it is an error.
 /// - `NoMemory`, `InvalidArgs`: no handle left, or `out` cannot be written.
-pub(crate) fn sys_syscall_test_handle_create(caller: &Caller<'_>, return_value: i32, out: UserOut<HandleValue>) -> ZxResult {
+pub(crate) fn sys_syscall_test_handle_create(
+    caller: &Caller<'_>,
+    return_value: i32,
+    out: UserOut<HandleValue>,
+) -> ZxResult {
     let handle = Handle::new(Event::create()?)?;
     Status(return_value).into_result()?;
     caller.give(handle, out)

@@ -1,11 +1,11 @@
 //! Threads: create, start, exit, and the registers of stopped ones.
 
 use crate::Caller;
+use kernel_hal::context::{vector_layout, DebugState, EnteredBy, GeneralRegs, UserContext};
 use kernel_hal::user::{UserIn, UserOut};
+use zerocopy::{FromZeros, Immutable, IntoBytes};
 use zircon_object::object::Handle;
 use zircon_object::task::{Process, Thread};
-use kernel_hal::context::{vector_layout, DebugState, EnteredBy, GeneralRegs, UserContext};
-use zerocopy::{FromZeros, Immutable, IntoBytes};
 use zx_abi::thread_state::{DebugRegs, FpRegs, ThreadStateKind, VectorRegs};
 use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
 
@@ -54,7 +54,9 @@ pub(crate) fn sys_thread_start(
     arg1: usize,
     arg2: usize,
 ) -> ZxResult {
-    caller.get::<Thread>(handle, Rights::MANAGE_THREAD)?.start(entry, stack, arg1, arg2)
+    caller
+        .get::<Thread>(handle, Rights::MANAGE_THREAD)?
+        .start(entry, stack, arg1, arg2)
 }
 
 /// Ends the calling thread; its loop sees it and does not return to user code.
@@ -86,14 +88,27 @@ pub(crate) fn sys_thread_read_state(
         ThreadStateKind::GeneralRegs => give(caller, &thread, to, |context| context.regs),
         ThreadStateKind::X86RegisterFs => give(caller, &thread, to, |context| context.regs.fs_base),
         ThreadStateKind::X86RegisterGs => give(caller, &thread, to, |context| context.regs.gs_base),
-        ThreadStateKind::SingleStep => give(caller, &thread, to, |context| u32::from(context.regs.rflags & TRAP_FLAG != 0)),
-        ThreadStateKind::FpRegs => give(caller, &thread, to, |context| context.vector.fp_regs(&vector_layout())),
-        ThreadStateKind::VectorRegs => give(caller, &thread, to, |context| context.vector.vector_regs(&vector_layout())),
-        ThreadStateKind::DebugRegs => give(caller, &thread, to, |context| debug_regs(&context.debug)),
+        ThreadStateKind::SingleStep => give(caller, &thread, to, |context| {
+            u32::from(context.regs.rflags & TRAP_FLAG != 0)
+        }),
+        ThreadStateKind::FpRegs => give(caller, &thread, to, |context| {
+            context.vector.fp_regs(&vector_layout())
+        }),
+        ThreadStateKind::VectorRegs => give(caller, &thread, to, |context| {
+            context.vector.vector_regs(&vector_layout())
+        }),
+        ThreadStateKind::DebugRegs => {
+            give(caller, &thread, to, |context| debug_regs(&context.debug))
+        }
     }
 }
 
-fn give<T: IntoBytes + Immutable>(caller: &Caller<'_>, thread: &Thread, to: usize, get: impl FnOnce(&UserContext) -> T) -> ZxResult {
+fn give<T: IntoBytes + Immutable>(
+    caller: &Caller<'_>,
+    thread: &Thread,
+    to: usize,
+    get: impl FnOnce(&UserContext) -> T,
+) -> ZxResult {
     let value = thread.with_parked(|context| Ok(get(context)))?;
     caller.write(UserOut::new(to), &value)
 }
@@ -164,29 +179,50 @@ pub(crate) fn sys_thread_write_state(
 /// The instruction pointer is checked as Zircon does: not at all unless the thread is in a syscall. Whatever it is, going there
 /// faults in user mode.
 fn set_general(context: &mut UserContext, regs: GeneralRegs) -> ZxResult {
-    if context.entered_by == EnteredBy::Syscall && regs.rip >> (kernel_hal::cpu::info().linear_address_bits - 1) != 0 {
+    if context.entered_by == EnteredBy::Syscall
+        && regs.rip >> (kernel_hal::cpu::info().linear_address_bits - 1) != 0
+    {
         return Err(ZxError::InvalidArgs);
     }
     canonical(regs.fs_base)?;
     canonical(regs.gs_base)?;
     let kept = context.regs.rflags & !USER_RFLAGS;
-    context.regs = GeneralRegs { rflags: kept | regs.rflags & USER_RFLAGS, ..regs };
+    context.regs = GeneralRegs {
+        rflags: kept | regs.rflags & USER_RFLAGS,
+        ..regs
+    };
     Ok(())
 }
 
 fn debug_regs(state: &DebugState) -> DebugRegs {
-    let DebugState { addresses: dr, status, control } = *state;
-    DebugRegs { dr, dr6: status, dr7: control, dr6_status: status, dr7_control: control }
+    let DebugState {
+        addresses: dr,
+        status,
+        control,
+    } = *state;
+    DebugRegs {
+        dr,
+        dr6: status,
+        dr7: control,
+        dr6_status: status,
+        dr7_control: control,
+    }
 }
 
 /// The status is the CPU's to tell: what was written there is ignored, like reserved bits of the control register.
 fn set_debug(state: &mut DebugState, regs: &DebugRegs) -> ZxResult {
-    let of_user = |addr: u64| usize::try_from(addr).is_ok_and(|addr| kernel_hal::addr::is_user_range(addr, 1));
+    let of_user = |addr: u64| {
+        usize::try_from(addr).is_ok_and(|addr| kernel_hal::addr::is_user_range(addr, 1))
+    };
     if !regs.dr.iter().all(|addr| *addr == 0 || of_user(*addr)) {
         return Err(ZxError::InvalidArgs);
     }
     let control = regs.dr7 & DebugState::CONTROL_USER | DR7_FIXED;
-    *state = DebugState { addresses: regs.dr, status: state.status | DR6_FIXED, control };
+    *state = DebugState {
+        addresses: regs.dr,
+        status: state.status | DR6_FIXED,
+        control,
+    };
     Ok(())
 }
 

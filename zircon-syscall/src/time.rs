@@ -13,7 +13,14 @@ pub(crate) async fn sys_nanosleep(caller: &Caller<'_>, deadline: i64) -> ZxResul
         caller.thread().yield_now().await;
         return Ok(());
     }
-    let slept = caller.thread().block(BlockedOn::Sleep, caller.deadline(deadline), core::future::pending::<()>()).await;
+    let slept = caller
+        .thread()
+        .block(
+            BlockedOn::Sleep,
+            caller.deadline(deadline),
+            core::future::pending::<()>(),
+        )
+        .await;
     match slept {
         Ok(()) | Err(Interrupted::TimedOut) => Ok(()),
         Err(Interrupted::Killed | Interrupted::Suspended) => Err(ZxError::IntrRetry),

@@ -5,7 +5,7 @@ use crate::Caller;
 use kernel_hal::user::{UserInOut, UserOut};
 use kernel_hal::VirtAddr;
 use zircon_object::object::Handle;
-use zircon_object::vm::{Perms, RangeOp, Vmar, VmOptions, Vmo};
+use zircon_object::vm::{Perms, RangeOp, VmOptions, Vmar, Vmo};
 use zx_abi::vm_options::VmarOp;
 use zx_abi::{HandleValue, ObjectType, Rights, ZxError, ZxResult};
 
@@ -33,11 +33,18 @@ pub(crate) fn sys_vmar_allocate(
         (VmOptions::CAN_MAP_EXECUTE, Rights::EXECUTE),
     ];
     let rights = rights_for(options, can);
-    let child = caller.get::<Vmar>(parent_vmar, rights)?.allocate(options, offset, size)?;
-    let given = caller.write(child_addr, &(child.base_addr() as u64)).and_then(|()| {
-        let handle = Handle::with_rights(child.clone(), Rights::default_for(ObjectType::Vmar) | rights)?;
-        caller.give(handle, child_vmar)
-    });
+    let child = caller
+        .get::<Vmar>(parent_vmar, rights)?
+        .allocate(options, offset, size)?;
+    let given = caller
+        .write(child_addr, &(child.base_addr() as u64))
+        .and_then(|()| {
+            let handle = Handle::with_rights(
+                child.clone(),
+                Rights::default_for(ObjectType::Vmar) | rights,
+            )?;
+            caller.give(handle, child_vmar)
+        });
     if given.is_err() {
         child.destroy()?;
     }
@@ -80,7 +87,14 @@ pub(crate) fn sys_vmar_map(
         return Err(ZxError::AccessDenied);
     }
     let cap = perms_for(vmar_rights & vmo_rights);
-    let base = vmar.map(VmOptions::from_bits_retain(options), vmar_offset, &vmo, vmo_offset, len, cap)?;
+    let base = vmar.map(
+        VmOptions::from_bits_retain(options),
+        vmar_offset,
+        &vmo,
+        vmo_offset,
+        len,
+        cap,
+    )?;
     caller.write(mapped_addr, &(base as u64)).or_else(|error| {
         vmar.unmap(base, len)?;
         Err(error)
@@ -92,8 +106,15 @@ pub(crate) fn sys_vmar_map(
 /// # Errors
 /// - `BadHandle`, `WrongType`: the handle is bad.
 /// - Otherwise what [`Vmar::unmap`] says.
-pub(crate) fn sys_vmar_unmap(caller: &Caller<'_>, handle: HandleValue, addr: VirtAddr, len: u64) -> ZxResult {
-    caller.get::<Vmar>(handle, Rights::empty())?.unmap(addr, len)
+pub(crate) fn sys_vmar_unmap(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    addr: VirtAddr,
+    len: u64,
+) -> ZxResult {
+    caller
+        .get::<Vmar>(handle, Rights::empty())?
+        .unmap(addr, len)
 }
 
 /// Changes the permissions of a range.
@@ -101,14 +122,22 @@ pub(crate) fn sys_vmar_unmap(caller: &Caller<'_>, handle: HandleValue, addr: Vir
 /// # Errors
 /// - `BadHandle`, `WrongType`, `AccessDenied`: the handle is bad or lacks what PERM_* ask for.
 /// - Otherwise what [`Vmar::protect`] says.
-pub(crate) fn sys_vmar_protect(caller: &Caller<'_>, handle: HandleValue, options: u32, addr: VirtAddr, len: u64) -> ZxResult {
+pub(crate) fn sys_vmar_protect(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    options: u32,
+    addr: VirtAddr,
+    len: u64,
+) -> ZxResult {
     let options = VmOptions::from_bits_retain(options);
     let perms = [
         (VmOptions::PERM_READ, Rights::READ),
         (VmOptions::PERM_WRITE, Rights::WRITE),
         (VmOptions::PERM_EXECUTE, Rights::EXECUTE),
     ];
-    caller.get::<Vmar>(handle, rights_for(options, perms))?.protect(options, addr, len)
+    caller
+        .get::<Vmar>(handle, rights_for(options, perms))?
+        .protect(options, addr, len)
 }
 
 /// Does something with the pages of a range.
@@ -142,7 +171,9 @@ pub(crate) fn sys_vmar_op_range(
 
 /// The rights that go with the options that are set.
 fn rights_for(options: VmOptions, pairs: [(VmOptions, Rights); 3]) -> Rights {
-    let wanted = pairs.into_iter().filter(|(option, _)| options.contains(*option));
+    let wanted = pairs
+        .into_iter()
+        .filter(|(option, _)| options.contains(*option));
     wanted.fold(Rights::empty(), |rights, (_, right)| rights | right)
 }
 

@@ -19,7 +19,12 @@ use zx_abi::{HandleValue, ObjectType, Rights, ZxError, ZxResult};
 const PIECE: u64 = 64 * PAGE_SIZE as u64;
 
 /// `vmo_create`
-pub(crate) fn sys_vmo_create(caller: &Caller<'_>, size: u64, options: u32, out: UserOut<HandleValue>) -> ZxResult {
+pub(crate) fn sys_vmo_create(
+    caller: &Caller<'_>,
+    size: u64,
+    options: u32,
+    out: UserOut<HandleValue>,
+) -> ZxResult {
     caller.policy(PolicyCondition::NewVmo)?;
     let resizable = (caller.level().vmo_options)(options)?;
     caller.give(Handle::new(Vmo::new(size, resizable)?)?, out)
@@ -28,7 +33,11 @@ pub(crate) fn sys_vmo_create(caller: &Caller<'_>, size: u64, options: u32, out: 
 /// Options of `vmo_create`.
 pub(crate) fn options(options: u32) -> ZxResult<Resizable> {
     let options = VmoOptions::from_bits(options).ok_or(ZxError::InvalidArgs)?;
-    Ok(if options.contains(VmoOptions::RESIZABLE) { Resizable::Yes } else { Resizable::No })
+    Ok(if options.contains(VmoOptions::RESIZABLE) {
+        Resizable::Yes
+    } else {
+        Resizable::No
+    })
 }
 
 /// Copies out of a VMO.
@@ -38,9 +47,22 @@ pub(crate) fn options(options: u32) -> ZxResult<Resizable> {
 /// - `OutOfRange`: not wholly inside.
 /// - `BadState`, `NotSupported`: memory that is not cached, or physical.
 /// - `InvalidArgs`: the buffer cannot be written.
-pub(crate) fn sys_vmo_read(caller: &Caller<'_>, handle: HandleValue, buffer: UserOut<u8>, offset: u64, buffer_size: usize) -> ZxResult {
+pub(crate) fn sys_vmo_read(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    buffer: UserOut<u8>,
+    offset: u64,
+    buffer_size: usize,
+) -> ZxResult {
     let vmo = caller.get::<Vmo>(handle, Rights::READ)?;
-    transfer(caller, &vmo, offset, buffer.addr(), buffer_size, |offset, user, len| vmo.read_to_user(offset, user, len))
+    transfer(
+        caller,
+        &vmo,
+        offset,
+        buffer.addr(),
+        buffer_size,
+        |offset, user, len| vmo.read_to_user(offset, user, len),
+    )
 }
 
 /// Copies into a VMO.
@@ -51,17 +73,41 @@ pub(crate) fn sys_vmo_read(caller: &Caller<'_>, handle: HandleValue, buffer: Use
 /// - `BadState`, `NotSupported`: memory that is not cached, or physical.
 /// - `InvalidArgs`: the buffer cannot be read.
 /// - `NoMemory`: a page could not be made.
-pub(crate) fn sys_vmo_write(caller: &Caller<'_>, handle: HandleValue, buffer: UserIn<u8>, offset: u64, buffer_size: usize) -> ZxResult {
+pub(crate) fn sys_vmo_write(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    buffer: UserIn<u8>,
+    offset: u64,
+    buffer_size: usize,
+) -> ZxResult {
     let vmo = caller.get::<Vmo>(handle, Rights::WRITE)?;
-    transfer(caller, &vmo, offset, buffer.addr(), buffer_size, |offset, user, len| vmo.write_from_user(offset, user, len))
+    transfer(
+        caller,
+        &vmo,
+        offset,
+        buffer.addr(),
+        buffer_size,
+        |offset, user, len| vmo.write_from_user(offset, user, len),
+    )
 }
 
 /// Copies in bounded pieces; faults are resolved between them.
 #[inline(always)]
-pub(crate) fn transfer(caller: &Caller<'_>, vmo: &Vmo, offset: u64, user: VirtAddr, len: usize, step: impl Fn(u64, VirtAddr, usize) -> ZxResult<Progress>) -> ZxResult {
+pub(crate) fn transfer(
+    caller: &Caller<'_>,
+    vmo: &Vmo,
+    offset: u64,
+    user: VirtAddr,
+    len: usize,
+    step: impl Fn(u64, VirtAddr, usize) -> ZxResult<Progress>,
+) -> ZxResult {
     let mut done = 0;
     loop {
-        let progress = match step(offset.wrapping_add(done as u64), user.wrapping_add(done), len - done) {
+        let progress = match step(
+            offset.wrapping_add(done as u64),
+            user.wrapping_add(done),
+            len - done,
+        ) {
             Ok(progress) => progress,
             Err(ZxError::ShouldWait) => {
                 ask_for(caller, vmo, offset, len as u64, 1)?;
@@ -84,7 +130,13 @@ pub(crate) fn transfer(caller: &Caller<'_>, vmo: &Vmo, offset: u64, user: VirtAd
 /// - `ShouldWait`: it was asked, see [`Caller::want_page`].
 /// - What accesses get when a page will never come.
 #[cold]
-pub(crate) fn ask_for(caller: &Caller<'_>, vmo: &Vmo, offset: u64, len: u64, most: u64) -> ZxResult {
+pub(crate) fn ask_for(
+    caller: &Caller<'_>,
+    vmo: &Vmo,
+    offset: u64,
+    len: u64,
+    most: u64,
+) -> ZxResult {
     match vmo.ask_for(offset, len, most)? {
         Some(request) => Err(caller.want_page(request)),
         None => Ok(()),
@@ -92,7 +144,11 @@ pub(crate) fn ask_for(caller: &Caller<'_>, vmo: &Vmo, offset: u64, len: u64, mos
 }
 
 /// `vmo_get_size`
-pub(crate) fn sys_vmo_get_size(caller: &Caller<'_>, handle: HandleValue, size: UserOut<u64>) -> ZxResult {
+pub(crate) fn sys_vmo_get_size(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    size: UserOut<u64>,
+) -> ZxResult {
     let vmo = caller.get::<Vmo>(handle, Rights::empty())?;
     caller.write(size, &vmo.size())
 }
@@ -119,7 +175,13 @@ pub(crate) async fn sys_vmo_op_range(
     _buffer_size: usize,
 ) -> ZxResult {
     let (vmo, rights) = caller.get_with_rights::<Vmo>(handle)?;
-    let require = |right| if rights.contains(right) { Ok(()) } else { Err(ZxError::AccessDenied) };
+    let require = |right| {
+        if rights.contains(right) {
+            Ok(())
+        } else {
+            Err(ZxError::AccessDenied)
+        }
+    };
     match VmoOp::from_raw(op).ok_or(ZxError::InvalidArgs)? {
         VmoOp::Commit => {
             require(Rights::WRITE)?;
@@ -147,11 +209,16 @@ pub(crate) async fn sys_vmo_op_range(
 
 fn decommit(caller: &Caller<'_>, vmo: &Vmo, offset: u64, size: u64) -> ZxResult {
     match caller.level().decommit {
-        Decommit::OwnPagesOnly if vmo.is_pager_backed() || vmo.is_child() => Err(ZxError::NotSupported),
+        Decommit::OwnPagesOnly if vmo.is_pager_backed() || vmo.is_child() => {
+            Err(ZxError::NotSupported)
+        }
         Decommit::OwnPagesOnly => vmo.decommit(offset, size),
         Decommit::AnyPages => {
             let page = PAGE_SIZE as u64;
-            let end = offset.checked_add(size).and_then(|end| end.checked_next_multiple_of(page)).ok_or(ZxError::OutOfRange)?;
+            let end = offset
+                .checked_add(size)
+                .and_then(|end| end.checked_next_multiple_of(page))
+                .ok_or(ZxError::OutOfRange)?;
             let start = offset / page * page;
             vmo.decommit(start, end - start)
         }
@@ -160,7 +227,10 @@ fn decommit(caller: &Caller<'_>, vmo: &Vmo, offset: u64, size: u64) -> ZxResult 
 
 /// Commits in bounded pieces, yielding between them.
 async fn commit(caller: &Caller<'_>, vmo: &Vmo, offset: u64, size: u64) -> ZxResult {
-    let end = offset.checked_add(size).ok_or(ZxError::OutOfRange)?.min(vmo.size());
+    let end = offset
+        .checked_add(size)
+        .ok_or(ZxError::OutOfRange)?
+        .min(vmo.size());
     let mut at = offset;
     loop {
         let next = at.saturating_add(PIECE).min(end).max(at);
@@ -195,7 +265,11 @@ pub(crate) fn sys_vmo_create_child(
 ) -> ZxResult {
     let parent = caller.get::<Vmo>(handle, Rights::DUPLICATE | Rights::READ)?;
     let (_, rights) = caller.get_with_rights::<Vmo>(handle)?;
-    let ChildRequest { kind, resizable, without } = (caller.level().vmo_child)(options)?;
+    let ChildRequest {
+        kind,
+        resizable,
+        without,
+    } = (caller.level().vmo_child)(options)?;
     let child = parent.create_child(kind, resizable, offset, size)?;
     if rights.contains(Rights::GET_PROPERTY) {
         child.set_name(&parent.name().map(|name| name.get()).unwrap_or_default());
@@ -213,19 +287,35 @@ pub(crate) fn sys_vmo_create_child(
 /// - `InvalidArgs`: not exactly one kind, or unknown bits; a slice with any other bit.
 pub(crate) fn child_request(options: u32) -> ZxResult<ChildRequest> {
     let options = VmoChildOptions::from_bits(options).ok_or(ZxError::InvalidArgs)?;
-    let without = if options.contains(VmoChildOptions::NO_WRITE) { Rights::WRITE } else { Rights::empty() };
-    let resizable = if options.contains(VmoChildOptions::RESIZABLE) { Resizable::Yes } else { Resizable::No };
+    let without = if options.contains(VmoChildOptions::NO_WRITE) {
+        Rights::WRITE
+    } else {
+        Rights::empty()
+    };
+    let resizable = if options.contains(VmoChildOptions::RESIZABLE) {
+        Resizable::Yes
+    } else {
+        Resizable::No
+    };
     let kind = match options - VmoChildOptions::NO_WRITE - VmoChildOptions::RESIZABLE {
         VmoChildOptions::SNAPSHOT => ChildKind::Snapshot,
         VmoChildOptions::SNAPSHOT_AT_LEAST_ON_WRITE => ChildKind::SnapshotAtLeastOnWrite,
         VmoChildOptions::SLICE if resizable == Resizable::No => ChildKind::Slice,
         _ => return Err(ZxError::InvalidArgs),
     };
-    Ok(ChildRequest { kind, resizable, without })
+    Ok(ChildRequest {
+        kind,
+        resizable,
+        without,
+    })
 }
 
 /// `vmo_set_cache_policy`
-pub(crate) fn sys_vmo_set_cache_policy(caller: &Caller<'_>, handle: HandleValue, cache_policy: u32) -> ZxResult {
+pub(crate) fn sys_vmo_set_cache_policy(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    cache_policy: u32,
+) -> ZxResult {
     let policy = match cache_policy {
         0 => CachePolicy::Cached,
         1 => CachePolicy::Uncached,
@@ -233,7 +323,9 @@ pub(crate) fn sys_vmo_set_cache_policy(caller: &Caller<'_>, handle: HandleValue,
         3 => CachePolicy::WriteCombining,
         _ => return Err(ZxError::InvalidArgs),
     };
-    caller.get::<Vmo>(handle, Rights::MAP)?.set_cache_policy(policy)
+    caller
+        .get::<Vmo>(handle, Rights::MAP)?
+        .set_cache_policy(policy)
 }
 
 /// Replaces a handle by one that has EXECUTE too. The handle is consumed unless it is bad.
@@ -242,7 +334,12 @@ pub(crate) fn sys_vmo_set_cache_policy(caller: &Caller<'_>, handle: HandleValue,
 /// - `BadHandle`: the handle is bad, or not a VMO's.
 /// - `BadHandle`, `WrongType`: what is wrong with `vmex`.
 /// - `AccessDenied`: `vmex` is 0 and job policy does not let that pass.
-pub(crate) fn sys_vmo_replace_as_executable(caller: &Caller<'_>, handle: HandleValue, vmex: HandleValue, out: UserOut<HandleValue>) -> ZxResult {
+pub(crate) fn sys_vmo_replace_as_executable(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    vmex: HandleValue,
+    out: UserOut<HandleValue>,
+) -> ZxResult {
     let allowed = if vmex == 0 {
         caller.policy(PolicyCondition::AmbientMarkVmoExec)
     } else {
@@ -254,7 +351,10 @@ pub(crate) fn sys_vmo_replace_as_executable(caller: &Caller<'_>, handle: HandleV
     if old.object().object_type() != ObjectType::Vmo {
         return Err(ZxError::BadHandle);
     }
-    caller.give(Handle::with_rights(old.object().clone(), old.rights() | Rights::EXECUTE)?, out)
+    caller.give(
+        Handle::with_rights(old.object().clone(), old.rights() | Rights::EXECUTE)?,
+        out,
+    )
 }
 
 /// Makes a VMO of physically adjoining pages.
@@ -282,7 +382,10 @@ pub(crate) fn sys_vmo_create_contiguous(
     }
     caller.policy(PolicyCondition::NewVmo)?;
     caller.get::<Bti>(bti, Rights::MAP)?;
-    caller.give(Handle::new(Vmo::new_contiguous(size as u64, alignment_log2)?)?, out)
+    caller.give(
+        Handle::new(Vmo::new_contiguous(size as u64, alignment_log2)?)?,
+        out,
+    )
 }
 
 /// Makes a VMO over a range of physical addresses.
@@ -291,10 +394,23 @@ pub(crate) fn sys_vmo_create_contiguous(
 /// - `AccessDenied`: job policy.
 /// - `BadHandle`, `WrongType`, `OutOfRange`: the resource does not give the right to the range.
 /// - `InvalidArgs`: no bytes, an address inside a page, or a range that wraps.
-pub(crate) fn sys_vmo_create_physical(caller: &Caller<'_>, resource: HandleValue, paddr: u64, size: usize, out: UserOut<HandleValue>) -> ZxResult {
+pub(crate) fn sys_vmo_create_physical(
+    caller: &Caller<'_>,
+    resource: HandleValue,
+    paddr: u64,
+    size: usize,
+    out: UserOut<HandleValue>,
+) -> ZxResult {
     caller.policy(PolicyCondition::NewVmo)?;
     let size = size as u64;
     let resource = caller.get::<Resource>(resource, Rights::empty())?;
     resource.check_range(ResourceKind::Mmio, Extent { base: paddr, size })?;
-    caller.give(Handle::new(Vmo::new_physical(PhysAddr(paddr), size, CachePolicy::Uncached)?)?, out)
+    caller.give(
+        Handle::new(Vmo::new_physical(
+            PhysAddr(paddr),
+            size,
+            CachePolicy::Uncached,
+        )?)?,
+        out,
+    )
 }

@@ -1,9 +1,9 @@
 //! Runs user code, and serves traps of the kernel itself.
 
 use super::stubs::context_enter;
-use crate::cpu::{debug, fpu};
 use crate::cpu::percpu::{count, current};
 use crate::cpu::registers::read_cr2;
+use crate::cpu::{debug, fpu};
 use crate::irq::vectors;
 use crate::mm::fault_table;
 use core::arch::asm;

@@ -17,5 +17,5 @@ mod variants;
 pub(crate) use constants::fill_constants;
 pub(crate) use image::{rodso, Image, ImageError, Rodso};
 pub(crate) use scan::{level_of, scan};
-pub(crate) use zircon_syscall::Level;
 pub(crate) use variants::{block, TEST1, TEST2};
+pub(crate) use zircon_syscall::Level;

@@ -41,7 +41,11 @@ impl Handle {
             return Err(ZxError::NoMemory);
         }
         object.base().handle_added();
-        Ok(Self { object, rights, key: HandleKey(NEXT.fetch_add(1, Ordering::Relaxed)) })
+        Ok(Self {
+            object,
+            rights,
+            key: HandleKey(NEXT.fetch_add(1, Ordering::Relaxed)),
+        })
     }
 
     /// The object.
@@ -133,6 +137,12 @@ impl Drop for Handle {
 
 impl core::fmt::Debug for Handle {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Handle({:?} {}, {:#x})", self.object.object_type(), self.object.base().koid().0, self.rights.bits())
+        write!(
+            f,
+            "Handle({:?} {}, {:#x})",
+            self.object.object_type(),
+            self.object.base().koid().0,
+            self.rights.bits()
+        )
     }
 }

@@ -39,7 +39,12 @@ impl HandleTable {
     /// An empty table; `mixer` is a random number.
     #[must_use]
     pub const fn new(mixer: u32) -> Self {
-        Self { chunks: Vec::new(), free: NO_SLOT, mixer: mixer & !FIXED_BITS, count: 0 }
+        Self {
+            chunks: Vec::new(),
+            free: NO_SLOT,
+            mixer: mixer & !FIXED_BITS,
+            count: 0,
+        }
     }
 
     /// Number of handles.
@@ -109,7 +114,11 @@ impl HandleTable {
     #[inline(always)]
     pub fn find(&self, value: HandleValue) -> ZxResult<&Handle> {
         let (index, generation) = self.decode(value);
-        let slot = self.chunks.get(index as usize / CHUNK).map(|chunk| &chunk[index as usize % CHUNK]).ok_or(ZxError::BadHandle)?;
+        let slot = self
+            .chunks
+            .get(index as usize / CHUNK)
+            .map(|chunk| &chunk[index as usize % CHUNK])
+            .ok_or(ZxError::BadHandle)?;
         if slot.generation != generation {
             return Err(ZxError::BadHandle);
         }
@@ -132,7 +141,10 @@ impl HandleTable {
     /// # Errors
     /// - `BadHandle`: no such handle.
     /// - `WrongType`: the object is not a `T`.
-    pub fn get_with_rights<T: TypedObject>(&self, value: HandleValue) -> ZxResult<(Arc<T>, Rights)> {
+    pub fn get_with_rights<T: TypedObject>(
+        &self,
+        value: HandleValue,
+    ) -> ZxResult<(Arc<T>, Rights)> {
         let handle = self.find(value)?;
         Ok((handle.get::<T>(Rights::empty())?, handle.rights()))
     }
@@ -143,7 +155,11 @@ impl HandleTable {
     /// - `BadHandle`: no such handle.
     /// - `AccessDenied`: a right is missing.
     #[inline(always)]
-    pub fn get_object(&self, value: HandleValue, rights: Rights) -> ZxResult<(Arc<dyn KernelObject>, HandleKey)> {
+    pub fn get_object(
+        &self,
+        value: HandleValue,
+        rights: Rights,
+    ) -> ZxResult<(Arc<dyn KernelObject>, HandleKey)> {
         let handle = self.find(value)?;
         handle.require(rights)?;
         Ok((handle.object().clone(), handle.key()))
@@ -151,10 +167,17 @@ impl HandleTable {
 
     /// All handles with their values, in slot order.
     pub fn iter(&self) -> impl Iterator<Item = (HandleValue, &Handle)> {
-        self.chunks.iter().flat_map(|chunk| chunk.iter()).enumerate().filter_map(|(index, slot)| {
-            let handle = slot.handle.as_ref()?;
-            Some((self.encode(u32::try_from(index).ok()?, slot.generation), handle))
-        })
+        self.chunks
+            .iter()
+            .flat_map(|chunk| chunk.iter())
+            .enumerate()
+            .filter_map(|(index, slot)| {
+                let handle = slot.handle.as_ref()?;
+                Some((
+                    self.encode(u32::try_from(index).ok()?, slot.generation),
+                    handle,
+                ))
+            })
     }
 
     /// Takes up to `limit` handles out, to be closed by the caller with no lock held; empty when none is left.
@@ -164,10 +187,16 @@ impl HandleTable {
             if taken.len() == limit || self.count == 0 {
                 break;
             }
-            let Ok(index) = u32::try_from(index) else { break };
+            let Ok(index) = u32::try_from(index) else {
+                break;
+            };
             let free = self.free;
-            let Some(slot) = self.slot_mut(index) else { break };
-            let Some(handle) = slot.handle.take() else { continue };
+            let Some(slot) = self.slot_mut(index) else {
+                break;
+            };
+            let Some(handle) = slot.handle.take() else {
+                continue;
+            };
             slot.generation = (slot.generation + 1) & GENERATION_MASK;
             slot.next_free = free;
             self.free = index;
@@ -185,10 +214,20 @@ impl HandleTable {
             return Err(ZxError::NoMemory);
         }
         let mut chunk = Vec::new();
-        chunk.try_reserve_exact(CHUNK).map_err(|_| ZxError::NoMemory)?;
+        chunk
+            .try_reserve_exact(CHUNK)
+            .map_err(|_| ZxError::NoMemory)?;
         let mut next = self.free;
         for index in (base..).take(CHUNK) {
-            chunk.push(Slot { generation: 1, next_free: if index as usize % CHUNK == CHUNK - 1 { next } else { index + 1 }, handle: None });
+            chunk.push(Slot {
+                generation: 1,
+                next_free: if index as usize % CHUNK == CHUNK - 1 {
+                    next
+                } else {
+                    index + 1
+                },
+                handle: None,
+            });
         }
         next = base;
         self.chunks.try_push(chunk.into_boxed_slice())?;
@@ -197,7 +236,9 @@ impl HandleTable {
     }
 
     fn slot_mut(&mut self, index: u32) -> Option<&mut Slot> {
-        self.chunks.get_mut(index as usize / CHUNK).map(|chunk| &mut chunk[index as usize % CHUNK])
+        self.chunks
+            .get_mut(index as usize / CHUNK)
+            .map(|chunk| &mut chunk[index as usize % CHUNK])
     }
     const fn encode(&self, index: u32, generation: u32) -> HandleValue {
         ((generation << INDEX_BITS | index) << 2 | FIXED_BITS) ^ self.mixer
@@ -263,8 +304,20 @@ mod tests {
     fn a_value_with_a_low_bit_cleared_or_another_slot_is_bad() {
         let mut table = HandleTable::new(MIXER);
         let value = table.add(handle()).unwrap();
-        for wrong in [value ^ 1, value ^ 2, value & !3, value ^ 4, value ^ (1 << 20), !value, u32::MAX] {
-            assert_eq!(table.find(wrong).err(), Some(ZxError::BadHandle), "{wrong:#x} for {value:#x}");
+        for wrong in [
+            value ^ 1,
+            value ^ 2,
+            value & !3,
+            value ^ 4,
+            value ^ (1 << 20),
+            !value,
+            u32::MAX,
+        ] {
+            assert_eq!(
+                table.find(wrong).err(),
+                Some(ZxError::BadHandle),
+                "{wrong:#x} for {value:#x}"
+            );
             assert_eq!(table.remove(wrong).err(), Some(ZxError::BadHandle));
         }
         assert_eq!(table.len(), 1);
@@ -310,13 +363,27 @@ mod tests {
     fn type_is_checked_before_rights() {
         let mut table = HandleTable::new(MIXER);
         let rights = Rights::WAIT | Rights::DUPLICATE;
-        let value = table.add(Handle::with_rights(Event::create().unwrap(), rights).unwrap()).unwrap();
-        assert_eq!(table.get::<EventPair>(value, Rights::SIGNAL).err(), Some(ZxError::WrongType));
-        assert_eq!(table.get::<Event>(value, Rights::SIGNAL).err(), Some(ZxError::AccessDenied));
-        assert_eq!(table.get_object(value, Rights::SIGNAL).err(), Some(ZxError::AccessDenied));
+        let value = table
+            .add(Handle::with_rights(Event::create().unwrap(), rights).unwrap())
+            .unwrap();
+        assert_eq!(
+            table.get::<EventPair>(value, Rights::SIGNAL).err(),
+            Some(ZxError::WrongType)
+        );
+        assert_eq!(
+            table.get::<Event>(value, Rights::SIGNAL).err(),
+            Some(ZxError::AccessDenied)
+        );
+        assert_eq!(
+            table.get_object(value, Rights::SIGNAL).err(),
+            Some(ZxError::AccessDenied)
+        );
         assert!(table.get::<Event>(value, rights).is_ok());
         assert_eq!(table.get_with_rights::<Event>(value).unwrap().1, rights);
-        assert_eq!(table.get::<Event>(value ^ 4, rights).err(), Some(ZxError::BadHandle));
+        assert_eq!(
+            table.get::<Event>(value ^ 4, rights).err(),
+            Some(ZxError::BadHandle)
+        );
     }
 
     #[test]
@@ -332,7 +399,9 @@ mod tests {
     fn draining_takes_all_in_bounded_steps_and_invalidates_their_values() {
         let mut table = HandleTable::new(MIXER);
         let values: Vec<_> = (0..300).map(|_| table.add(handle()).unwrap()).collect();
-        let steps: Vec<_> = std::iter::from_fn(|| Some(table.drain(128).len()).filter(|taken| *taken > 0)).collect();
+        let steps: Vec<_> =
+            std::iter::from_fn(|| Some(table.drain(128).len()).filter(|taken| *taken > 0))
+                .collect();
         assert_eq!(steps, [128, 128, 44]);
         assert!(table.is_empty() && table.iter().next().is_none());
         assert!(values.iter().all(|value| table.find(*value).is_err()));

@@ -76,7 +76,11 @@ impl ObjectBase {
     /// A new identity with these signals set and no handle.
     #[must_use]
     pub fn new(signals: Signals) -> Self {
-        Self { koid: Koid::next(), signals: SignalState::new(signals), handles: AtomicU32::new(0) }
+        Self {
+            koid: Koid::next(),
+            signals: SignalState::new(signals),
+            handles: AtomicU32::new(0),
+        }
     }
     /// The object's number, unique for the life of the system.
     pub fn koid(&self) -> Koid {

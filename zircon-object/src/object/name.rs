@@ -13,7 +13,9 @@ impl Name {
     /// A name from bytes; see [`Name::set`].
     #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
-        Self { bytes: Mutex::new(cut(bytes)) }
+        Self {
+            bytes: Mutex::new(cut(bytes)),
+        }
     }
     /// Replaces the name: at most 31 bytes are kept, and a NUL ends it.
     pub fn set(&self, bytes: &[u8]) {
@@ -27,7 +29,10 @@ impl Name {
 
 fn cut(bytes: &[u8]) -> [u8; NAME_LEN] {
     let mut name = [0; NAME_LEN];
-    for (to, from) in name[..NAME_LEN - 1].iter_mut().zip(bytes.iter().take_while(|byte| **byte != 0)) {
+    for (to, from) in name[..NAME_LEN - 1]
+        .iter_mut()
+        .zip(bytes.iter().take_while(|byte| **byte != 0))
+    {
         *to = *from;
     }
     name

@@ -24,7 +24,10 @@ impl SignalState {
     /// These signals, observed by nobody.
     #[must_use]
     pub fn new(signals: Signals) -> Self {
-        Self { word: AtomicU64::new(u64::from(signals.bits())), observers: Mutex::new(ObserverList::new()) }
+        Self {
+            word: AtomicU64::new(u64::from(signals.bits())),
+            observers: Mutex::new(ObserverList::new()),
+        }
     }
 
     /// The signals now.
@@ -44,7 +47,10 @@ impl SignalState {
             if new == old {
                 return Wakes::none();
             }
-            match self.word.compare_exchange_weak(old, new, Ordering::AcqRel, Ordering::Relaxed) {
+            match self
+                .word
+                .compare_exchange_weak(old, new, Ordering::AcqRel, Ordering::Relaxed)
+            {
                 Ok(_) => break new,
                 Err(current) => old = current,
             }
@@ -70,7 +76,13 @@ impl SignalState {
     ///
     /// # Errors
     /// - `NoMemory`: the list cannot grow.
-    pub fn observe(&self, observer: Arc<dyn Observer>, item: usize, handle: HandleKey, place: Place) -> ZxResult<(ObserverToken, Signals)> {
+    pub fn observe(
+        &self,
+        observer: Arc<dyn Observer>,
+        item: usize,
+        handle: HandleKey,
+        place: Place,
+    ) -> ZxResult<(ObserverToken, Signals)> {
         let mut observers = self.observers.lock();
         let token = observers.add(observer, item, handle, place)?;
         let word = self.word.fetch_or(OBSERVED, Ordering::AcqRel);
@@ -94,14 +106,21 @@ impl SignalState {
         }
         let mut wakes = Wakes::none();
         let mut observers = self.observers.lock();
-        observers.cancel_handle(handle, signals_of(word) | Signals::HANDLE_CLOSED, &mut wakes);
+        observers.cancel_handle(
+            handle,
+            signals_of(word) | Signals::HANDLE_CLOSED,
+            &mut wakes,
+        );
         self.lower_flag_if_empty(&observers);
         wakes
     }
 
     /// Removes every observer for whom `matches` says so, given its item and handle; returns how many (`port_cancel`). Runs with
     /// the list locked.
-    pub fn remove_where(&self, matches: impl FnMut(&Arc<dyn Observer>, usize, HandleKey) -> bool) -> usize {
+    pub fn remove_where(
+        &self,
+        matches: impl FnMut(&Arc<dyn Observer>, usize, HandleKey) -> bool,
+    ) -> usize {
         let mut observers = self.observers.lock();
         let removed = observers.remove_where(matches);
         self.lower_flag_if_empty(&observers);
@@ -116,7 +135,10 @@ impl SignalState {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the low half of the word holds the signals")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the low half of the word holds the signals"
+)]
 #[inline(always)]
 fn signals_of(word: u64) -> Signals {
     Signals::from_bits_retain(word as u32)
@@ -144,7 +166,11 @@ mod tests {
 
     impl Seen {
         fn until(until: Signals) -> Arc<Self> {
-            Arc::new(Self { until, seen: AtomicU32::new(0), calls: AtomicU32::new(0) })
+            Arc::new(Self {
+                until,
+                seen: AtomicU32::new(0),
+                calls: AtomicU32::new(0),
+            })
         }
         fn signals(&self) -> Signals {
             Signals::from_bits_retain(self.seen.load(Ordering::SeqCst))
@@ -192,7 +218,9 @@ mod tests {
     #[test]
     fn registering_returns_the_signals_that_are_there_and_tells_of_later_ones() {
         let (state, observer) = (SignalState::new(A), Seen::until(Signals::empty()));
-        let (_, now) = state.observe(observer.clone(), 0, handle_key(), Place::Last).unwrap();
+        let (_, now) = state
+            .observe(observer.clone(), 0, handle_key(), Place::Last)
+            .unwrap();
         assert_eq!((now, observer.signals()), (A, Signals::empty()));
         state.change(A, B).wake();
         assert_eq!(observer.signals(), B);
@@ -202,7 +230,9 @@ mod tests {
     #[test]
     fn a_change_that_changes_nothing_tells_nobody() {
         let (state, observer) = (SignalState::new(A), Seen::until(Signals::empty()));
-        state.observe(observer.clone(), 0, handle_key(), Place::Last).unwrap();
+        state
+            .observe(observer.clone(), 0, handle_key(), Place::Last)
+            .unwrap();
         state.change(B, A).wake();
         state.change(A, A).wake();
         assert_eq!(observer.calls(), 0);
@@ -213,15 +243,21 @@ mod tests {
         let state = SignalState::new(Signals::empty());
         assert!(!is_flagged(&state));
 
-        let (first, _) = state.observe(Seen::until(A), 0, handle_key(), Place::Last).unwrap();
-        let (second, _) = state.observe(Seen::until(A), 0, handle_key(), Place::Last).unwrap();
+        let (first, _) = state
+            .observe(Seen::until(A), 0, handle_key(), Place::Last)
+            .unwrap();
+        let (second, _) = state
+            .observe(Seen::until(A), 0, handle_key(), Place::Last)
+            .unwrap();
         assert!(state.unobserve(first));
         assert!(is_flagged(&state));
         assert!(state.unobserve(second));
         assert!(!is_flagged(&state), "after the last one left");
         assert!(!state.unobserve(second));
 
-        state.observe(Seen::until(A), 0, handle_key(), Place::Last).unwrap();
+        state
+            .observe(Seen::until(A), 0, handle_key(), Place::Last)
+            .unwrap();
         state.change(Signals::empty(), A).wake();
         assert!(!is_flagged(&state), "after the last one was satisfied");
 
@@ -241,7 +277,9 @@ mod tests {
         let (state, key) = (SignalState::new(A), handle_key());
         let (mine, other) = (Seen::until(B), Seen::until(B));
         state.observe(mine.clone(), 0, key, Place::Last).unwrap();
-        state.observe(other.clone(), 0, handle_key(), Place::Last).unwrap();
+        state
+            .observe(other.clone(), 0, handle_key(), Place::Last)
+            .unwrap();
         state.cancel_handle(key).wake();
         assert_eq!(mine.signals(), A | Signals::HANDLE_CLOSED);
         assert_eq!(state.get(), A, "the object itself does not show it");
@@ -253,7 +291,9 @@ mod tests {
     fn no_change_is_lost_between_registering_and_looking() {
         const ROUNDS: usize = 2000;
         let start = Barrier::new(2);
-        let states: Vec<_> = (0..ROUNDS).map(|_| SignalState::new(Signals::empty())).collect();
+        let states: Vec<_> = (0..ROUNDS)
+            .map(|_| SignalState::new(Signals::empty()))
+            .collect();
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for state in &states {
@@ -267,9 +307,14 @@ mod tests {
                 start.wait();
                 // Different delays, so that the two meet at different places.
                 (0..round % 64).for_each(|_| core::hint::spin_loop());
-                let (_, now) = state.observe(observer.clone(), 0, key, Place::Last).unwrap();
+                let (_, now) = state
+                    .observe(observer.clone(), 0, key, Place::Last)
+                    .unwrap();
                 start.wait();
-                assert!(now.contains(A) || observer.signals().contains(A), "lost in round {round}");
+                assert!(
+                    now.contains(A) || observer.signals().contains(A),
+                    "lost in round {round}"
+                );
             }
         });
     }
@@ -279,7 +324,9 @@ mod tests {
         let state = SignalState::new(Signals::empty());
         let work = || {
             for _ in 0..2000 {
-                let (token, _) = state.observe(Seen::until(B), 0, handle_key(), Place::Last).unwrap();
+                let (token, _) = state
+                    .observe(Seen::until(B), 0, handle_key(), Place::Last)
+                    .unwrap();
                 state.change(A, Signals::empty()).wake();
                 state.change(Signals::empty(), A).wake();
                 assert!(is_flagged(&state));

@@ -54,14 +54,35 @@ impl Wait {
     /// - `NoMemory`: nothing is watched then.
     pub fn start(targets: Vec<WaitTarget>) -> ZxResult<Self> {
         let mut items = Vec::new();
-        items.try_reserve_exact(targets.len()).map_err(|_| ZxError::NoMemory)?;
-        items.extend(targets.iter().map(|target| Item { wanted: target.signals, seen: Signals::empty() }));
-        let shared = try_arc(Shared { state: Mutex::new(State { items, outcome: None, waker: None }) })?;
-        let mut wait = Self { targets: Vec::new(), shared };
-        wait.targets.try_reserve_exact(targets.len()).map_err(|_| ZxError::NoMemory)?;
+        items
+            .try_reserve_exact(targets.len())
+            .map_err(|_| ZxError::NoMemory)?;
+        items.extend(targets.iter().map(|target| Item {
+            wanted: target.signals,
+            seen: Signals::empty(),
+        }));
+        let shared = try_arc(Shared {
+            state: Mutex::new(State {
+                items,
+                outcome: None,
+                waker: None,
+            }),
+        })?;
+        let mut wait = Self {
+            targets: Vec::new(),
+            shared,
+        };
+        wait.targets
+            .try_reserve_exact(targets.len())
+            .map_err(|_| ZxError::NoMemory)?;
         for (index, target) in targets.into_iter().enumerate() {
             let observer: Arc<dyn Observer> = wait.shared.clone();
-            let (token, now) = target.object.base().signals().observe(observer, index, target.handle, Place::Last)?;
+            let (token, now) = target.object.base().signals().observe(
+                observer,
+                index,
+                target.handle,
+                Place::Last,
+            )?;
             wait.targets.try_push((target, Some(token)))?;
             wait.shared.state.lock().see(index, now);
         }
@@ -83,7 +104,11 @@ impl Future for Wait {
         match state.outcome {
             Some(outcome) => Poll::Ready(outcome),
             None => {
-                if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                if !state
+                    .waker
+                    .as_ref()
+                    .is_some_and(|waker| waker.will_wake(cx.waker()))
+                {
                     state.waker = Some(cx.waker().clone());
                 }
                 Poll::Pending
@@ -167,7 +192,11 @@ mod tests {
     }
 
     fn target(handle: &Handle, signals: Signals) -> WaitTarget {
-        WaitTarget { object: handle.object().clone(), handle: handle.key(), signals }
+        WaitTarget {
+            object: handle.object().clone(),
+            handle: handle.key(),
+            signals,
+        }
     }
 
     fn wait_for(handle: &Handle, signals: Signals) -> Wait {
@@ -175,11 +204,19 @@ mod tests {
     }
 
     fn set(event: &Event, signals: Signals) {
-        event.base().signals().change(Signals::empty(), signals).wake();
+        event
+            .base()
+            .signals()
+            .change(Signals::empty(), signals)
+            .wake();
     }
 
     fn clear(event: &Event, signals: Signals) {
-        event.base().signals().change(signals, Signals::empty()).wake();
+        event
+            .base()
+            .signals()
+            .change(signals, Signals::empty())
+            .wake();
     }
 
     fn poll(wait: &mut Wait, woken: &Arc<Woken>) -> Poll<ZxResult> {
@@ -210,7 +247,10 @@ mod tests {
         assert_eq!((woken.times(), poll(&mut wait, &woken)), (0, Poll::Pending));
         set(&event, A);
         set(&event, Signals::USER_2);
-        assert_eq!((woken.times(), poll(&mut wait, &woken)), (1, Poll::Ready(Ok(()))));
+        assert_eq!(
+            (woken.times(), poll(&mut wait, &woken)),
+            (1, Poll::Ready(Ok(())))
+        );
         assert_eq!(seen(&wait), [A | B | Signals::USER_2]);
     }
 
@@ -221,7 +261,10 @@ mod tests {
         assert_eq!(poll(&mut wait, &woken), Poll::Pending);
         set(&event, A);
         clear(&event, A);
-        assert_eq!((woken.times(), poll(&mut wait, &woken)), (1, Poll::Ready(Ok(()))));
+        assert_eq!(
+            (woken.times(), poll(&mut wait, &woken)),
+            (1, Poll::Ready(Ok(())))
+        );
         assert_eq!(seen(&wait), [A]);
         assert_eq!(event.base().signals().get(), Signals::empty());
     }
@@ -234,7 +277,10 @@ mod tests {
         set(&first, B);
         assert_eq!(poll(&mut wait, &woken), Poll::Pending);
         set(&second, B);
-        assert_eq!((woken.times(), poll(&mut wait, &woken)), (1, Poll::Ready(Ok(()))));
+        assert_eq!(
+            (woken.times(), poll(&mut wait, &woken)),
+            (1, Poll::Ready(Ok(())))
+        );
         assert_eq!(seen(&wait), [B, B]);
     }
 
@@ -255,10 +301,17 @@ mod tests {
         let (mut wait, woken) = (wait_for(&handle, A), Arc::default());
         assert_eq!(poll(&mut wait, &woken), Poll::Pending);
         drop(handle);
-        assert_eq!((woken.times(), poll(&mut wait, &woken)), (1, Poll::Ready(Err(ZxError::Canceled))));
+        assert_eq!(
+            (woken.times(), poll(&mut wait, &woken)),
+            (1, Poll::Ready(Err(ZxError::Canceled)))
+        );
         assert_eq!(seen(&wait), [B | Signals::HANDLE_CLOSED]);
         set(&event, A);
-        assert_eq!(poll(&mut wait, &woken), Poll::Ready(Err(ZxError::Canceled)), "cancelled is final");
+        assert_eq!(
+            poll(&mut wait, &woken),
+            Poll::Ready(Err(ZxError::Canceled)),
+            "cancelled is final"
+        );
     }
 
     #[test]
@@ -268,7 +321,10 @@ mod tests {
         assert_eq!(poll(&mut wait, &woken), Poll::Pending);
         set(&event, A);
         drop(handle);
-        assert_eq!((woken.times(), poll(&mut wait, &woken)), (1, Poll::Ready(Err(ZxError::Canceled))));
+        assert_eq!(
+            (woken.times(), poll(&mut wait, &woken)),
+            (1, Poll::Ready(Err(ZxError::Canceled)))
+        );
         assert_eq!(seen(&wait), [A | Signals::HANDLE_CLOSED]);
     }
 
@@ -291,7 +347,10 @@ mod tests {
         assert_eq!(poll(&mut wait, &woken), Poll::Pending);
         let shared = Arc::downgrade(&wait.shared);
         drop(wait);
-        assert!(shared.upgrade().is_none(), "an object still knows the waiter");
+        assert!(
+            shared.upgrade().is_none(),
+            "an object still knows the waiter"
+        );
         set(&first, A);
         set(&second, A);
         drop((first_handle, second_handle));

@@ -9,7 +9,9 @@
 use super::port_packet::{Armed, Edge, PacketSlab, SlotName, Source, Stamp, Style};
 use crate::alloc_try::{try_arc, TryPush};
 use crate::object::observer::Place;
-use crate::object::{HandleKey, KernelObject, Koid, ObjectBase, Observer, TypedObject, Verdict, Wakes};
+use crate::object::{
+    HandleKey, KernelObject, Koid, ObjectBase, Observer, TypedObject, Verdict, Wakes,
+};
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::future::Future;
@@ -151,7 +153,11 @@ impl Port {
 
     /// Removes the packets of an interrupt or a pager's VMO; whether there was one.
     pub(crate) fn remove_packet_of(&self, of: Koid) -> bool {
-        self.inner.lock().packets.remove_where(|_, source| source == Source::Object(of)) != 0
+        self.inner
+            .lock()
+            .packets
+            .remove_where(|_, source| source == Source::Object(of))
+            != 0
     }
 
     /// Queues a packet of a program.

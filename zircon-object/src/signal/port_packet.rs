@@ -225,7 +225,9 @@ impl PacketSlab {
 
     /// The packet after this one in the queue; the head after none.
     fn next_of(&self, index: u32) -> u32 {
-        self.cells.get(index as usize).map_or(self.head, |cell| cell.next)
+        self.cells
+            .get(index as usize)
+            .map_or(self.head, |cell| cell.next)
     }
 
     /// Whether a packet from `source` is queued.
@@ -312,7 +314,8 @@ impl PacketSlab {
         let cell = &self.cells[index as usize];
         let next = cell.next;
         self.user -= usize::from(matches!(cell.slot, Slot::Queued(_, Source::User)));
-        self.first -= usize::from(matches!(&cell.slot, Slot::Queued(packet, _) if is_first(packet)));
+        self.first -=
+            usize::from(matches!(&cell.slot, Slot::Queued(packet, _) if is_first(packet)));
         match self.cells.get_mut(previous as usize) {
             Some(before) => before.next = next,
             None => self.head = next,

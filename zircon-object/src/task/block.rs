@@ -25,7 +25,11 @@ impl Deadline {
     /// Exactly then.
     #[must_use]
     pub const fn exact(when: i64) -> Self {
-        Self { when, early: 0, late: 0 }
+        Self {
+            when,
+            early: 0,
+            late: 0,
+        }
     }
 }
 
@@ -55,9 +59,18 @@ impl Thread {
     ///
     /// # Errors
     /// [`Interrupted`], with `future` dropped: what it had registered is undone.
-    pub async fn block<F: Future>(&self, why: BlockedOn, deadline: Deadline, future: F) -> Result<F::Output, Interrupted> {
+    pub async fn block<F: Future>(
+        &self,
+        why: BlockedOn,
+        deadline: Deadline,
+        future: F,
+    ) -> Result<F::Output, Interrupted> {
         let mut future = pin!(future);
-        let mut blocked = Blocked { thread: self, armed: false, counted: false };
+        let mut blocked = Blocked {
+            thread: self,
+            armed: false,
+            counted: false,
+        };
         poll_fn(|cx| {
             blocked.go_on();
             if let Poll::Ready(output) = future.as_mut().poll(cx) {
@@ -69,7 +82,9 @@ impl Thread {
                 Attention::Suspend => return Poll::Ready(Err(Interrupted::Suspended)),
             }
             if deadline.when != kernel_hal::time::NEVER {
-                if kernel_hal::time::now() >= deadline.when || (blocked.armed && self.timer().deadline().is_none()) {
+                if kernel_hal::time::now() >= deadline.when
+                    || (blocked.armed && self.timer().deadline().is_none())
+                {
                     return Poll::Ready(Err(Interrupted::TimedOut));
                 }
                 if !blocked.armed {
@@ -78,7 +93,8 @@ impl Thread {
                     if deadline.early == 0 && deadline.late == 0 {
                         self.timer().arm(deadline.when, action);
                     } else {
-                        let window = deadline.when.saturating_sub(deadline.early)..=deadline.when.saturating_add(deadline.late);
+                        let window = deadline.when.saturating_sub(deadline.early)
+                            ..=deadline.when.saturating_add(deadline.late);
                         self.timer().arm_coalesced(window, deadline.when, action);
                     }
                 }

@@ -64,7 +64,10 @@ impl Job {
             }
             insert_sorted(&mut inner.jobs, child.base.koid(), Arc::downgrade(&child))?;
         }
-        self.base.signals().change(Signals::JOB_NO_JOBS, Signals::empty()).wake();
+        self.base
+            .signals()
+            .change(Signals::JOB_NO_JOBS, Signals::empty())
+            .wake();
         Ok(child)
     }
 
@@ -78,7 +81,12 @@ impl Job {
             kill_on_oom: AtomicBool::new(false),
             exceptions: ExceptionChannel::new(ExceptionHandler::Job),
             debugger: ExceptionChannel::new(ExceptionHandler::JobDebugger),
-            inner: Mutex::new(Inner { policy, jobs: Vec::new(), processes: Vec::new(), killed: None }),
+            inner: Mutex::new(Inner {
+                policy,
+                jobs: Vec::new(),
+                processes: Vec::new(),
+                killed: None,
+            }),
         })
     }
 
@@ -117,7 +125,8 @@ impl Job {
 
     /// ZX_PROP_JOB_KILL_ON_OOM.
     pub fn set_kill_on_oom(&self, kill: KillOnOom) {
-        self.kill_on_oom.store(kill == KillOnOom::Yes, Ordering::Relaxed);
+        self.kill_on_oom
+            .store(kill == KillOnOom::Yes, Ordering::Relaxed);
     }
     /// ZX_PROP_JOB_KILL_ON_OOM.
     pub fn kill_on_oom(&self) -> KillOnOom {
@@ -139,9 +148,16 @@ impl Job {
             if inner.killed.is_some() {
                 return Err(ZxError::BadState);
             }
-            insert_sorted(&mut inner.processes, process.base().koid(), Arc::downgrade(process))?;
+            insert_sorted(
+                &mut inner.processes,
+                process.base().koid(),
+                Arc::downgrade(process),
+            )?;
         }
-        self.base.signals().change(Signals::JOB_NO_PROCESSES, Signals::empty()).wake();
+        self.base
+            .signals()
+            .change(Signals::JOB_NO_PROCESSES, Signals::empty())
+            .wake();
         Ok(())
     }
 
@@ -153,7 +169,10 @@ impl Job {
             inner.processes.is_empty()
         };
         if empty {
-            self.base.signals().change(Signals::empty(), Signals::JOB_NO_PROCESSES).wake();
+            self.base
+                .signals()
+                .change(Signals::empty(), Signals::JOB_NO_PROCESSES)
+                .wake();
         }
         self.finish_if_killed_and_empty();
     }
@@ -165,7 +184,10 @@ impl Job {
             inner.jobs.is_empty()
         };
         if empty {
-            self.base.signals().change(Signals::empty(), Signals::JOB_NO_JOBS).wake();
+            self.base
+                .signals()
+                .change(Signals::empty(), Signals::JOB_NO_JOBS)
+                .wake();
         }
         self.finish_if_killed_and_empty();
     }
@@ -220,7 +242,10 @@ impl Job {
             inner.killed.is_some() && inner.jobs.is_empty() && inner.processes.is_empty()
         };
         if ended && !self.base.signals().get().contains(Signals::TASK_TERMINATED) {
-            self.base.signals().change(Signals::empty(), Signals::TASK_TERMINATED).wake();
+            self.base
+                .signals()
+                .change(Signals::empty(), Signals::TASK_TERMINATED)
+                .wake();
             self.exceptions.close();
             self.debugger.close();
             if let Some(parent) = &self.parent {
@@ -276,7 +301,9 @@ impl Job {
 
 fn koids<T>(list: &[(Koid, Weak<T>)]) -> ZxResult<Vec<Koid>> {
     let mut koids = Vec::new();
-    koids.try_reserve_exact(list.len()).map_err(|_| ZxError::NoMemory)?;
+    koids
+        .try_reserve_exact(list.len())
+        .map_err(|_| ZxError::NoMemory)?;
     koids.extend(list.iter().map(|(koid, _)| *koid));
     Ok(koids)
 }
@@ -325,7 +352,9 @@ impl KernelObject for Job {
         ObjectType::Job
     }
     fn related_koid(&self) -> Koid {
-        self.parent.as_ref().map_or(Koid::NONE, |parent| parent.base.koid())
+        self.parent
+            .as_ref()
+            .map_or(Koid::NONE, |parent| parent.base.koid())
     }
     fn name(&self) -> Option<&Name> {
         Some(&self.name)

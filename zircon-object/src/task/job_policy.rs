@@ -111,11 +111,14 @@ impl JobPolicy {
         let mut new = *self;
         let mut explicit = [false; CONDITIONS];
         for entry in entries {
-            let condition = usize::try_from(entry.condition).ok().filter(|condition| *condition < CONDITIONS);
+            let condition = usize::try_from(entry.condition)
+                .ok()
+                .filter(|condition| *condition < CONDITIONS);
             let action = PolicyAction::from_raw(entry.action).ok_or(ZxError::NotSupported)?;
             let condition = condition.ok_or(ZxError::InvalidArgs)?;
             if condition == PolicyCondition::NewAny as usize {
-                let all_new = PolicyCondition::NewVmo as usize..=PolicyCondition::NewProfile as usize;
+                let all_new =
+                    PolicyCondition::NewVmo as usize..=PolicyCondition::NewProfile as usize;
                 for each in all_new.filter(|each| !explicit[*each]) {
                     new.set(self, each, action, entry.overridable, conflict)?;
                 }
@@ -126,7 +129,14 @@ impl JobPolicy {
         Ok(new)
     }
 
-    fn set(&mut self, before: &Self, condition: usize, action: PolicyAction, overridable: Override, conflict: Conflict) -> ZxResult {
+    fn set(
+        &mut self,
+        before: &Self,
+        condition: usize,
+        action: PolicyAction,
+        overridable: Override,
+        conflict: Conflict,
+    ) -> ZxResult {
         match (before.overrides[condition], conflict) {
             (Override::Allow, _) => {
                 self.actions[condition] = action;
@@ -142,7 +152,11 @@ impl JobPolicy {
     /// The policy with at least this timer slack.
     #[must_use]
     pub fn with_slack(&self, slack_ns: i64, mode: SlackMode) -> Self {
-        Self { slack_ns: self.slack_ns.max(slack_ns), slack_mode: mode, ..*self }
+        Self {
+            slack_ns: self.slack_ns.max(slack_ns),
+            slack_mode: mode,
+            ..*self
+        }
     }
 
     /// The window that a deadline of the process has.
@@ -168,33 +182,71 @@ mod tests {
     use super::*;
 
     fn deny(condition: PolicyCondition) -> PolicyEntry {
-        PolicyEntry { condition: condition as u32, action: 1, overridable: Override::Deny }
+        PolicyEntry {
+            condition: condition as u32,
+            action: 1,
+            overridable: Override::Deny,
+        }
     }
 
     #[test]
     fn a_denied_condition_cannot_be_relaxed_below() {
-        let parent = JobPolicy::default().with_entries(Conflict::Fail, &[deny(PolicyCondition::NewVmo)]).unwrap();
-        let allow = PolicyEntry { action: 0, ..deny(PolicyCondition::NewVmo) };
-        assert_eq!(parent.with_entries(Conflict::Fail, &[allow]), Err(ZxError::AlreadyExists));
+        let parent = JobPolicy::default()
+            .with_entries(Conflict::Fail, &[deny(PolicyCondition::NewVmo)])
+            .unwrap();
+        let allow = PolicyEntry {
+            action: 0,
+            ..deny(PolicyCondition::NewVmo)
+        };
+        assert_eq!(
+            parent.with_entries(Conflict::Fail, &[allow]),
+            Err(ZxError::AlreadyExists)
+        );
         let child = parent.with_entries(Conflict::Skip, &[allow]).unwrap();
         assert_eq!(child.action(PolicyCondition::NewVmo), PolicyAction::Deny);
     }
 
     #[test]
     fn new_any_covers_what_is_not_named() {
-        let allow = PolicyEntry { action: 0, ..deny(PolicyCondition::NewEvent) };
-        let policy = JobPolicy::default().with_entries(Conflict::Fail, &[allow, deny(PolicyCondition::NewAny)]).unwrap();
-        assert_eq!(policy.action(PolicyCondition::NewEvent), PolicyAction::Allow);
-        assert_eq!(policy.action(PolicyCondition::NewProfile), PolicyAction::Deny);
-        assert_eq!(policy.action(PolicyCondition::AmbientMarkVmoExec), PolicyAction::Allow);
+        let allow = PolicyEntry {
+            action: 0,
+            ..deny(PolicyCondition::NewEvent)
+        };
+        let policy = JobPolicy::default()
+            .with_entries(Conflict::Fail, &[allow, deny(PolicyCondition::NewAny)])
+            .unwrap();
+        assert_eq!(
+            policy.action(PolicyCondition::NewEvent),
+            PolicyAction::Allow
+        );
+        assert_eq!(
+            policy.action(PolicyCondition::NewProfile),
+            PolicyAction::Deny
+        );
+        assert_eq!(
+            policy.action(PolicyCondition::AmbientMarkVmoExec),
+            PolicyAction::Allow
+        );
     }
 
     #[test]
     fn an_unknown_entry_is_refused() {
         let policy = JobPolicy::default();
-        let unknown = PolicyEntry { condition: 15, ..deny(PolicyCondition::NewVmo) };
-        assert_eq!(policy.with_entries(Conflict::Skip, &[unknown]), Err(ZxError::InvalidArgs));
-        let strange = PolicyEntry { action: 5, ..deny(PolicyCondition::NewVmo) };
-        assert_eq!(policy.with_entries(Conflict::Skip, &[strange]), Err(ZxError::NotSupported));
+        let unknown = PolicyEntry {
+            condition: 15,
+            ..deny(PolicyCondition::NewVmo)
+        };
+        assert_eq!(
+            policy.with_entries(Conflict::Skip, &[unknown]),
+            Err(ZxError::InvalidArgs)
+        );
+        let strange = PolicyEntry {
+            action: 5,
+            ..deny(PolicyCondition::NewVmo)
+        };
+        assert_eq!(
+            policy.with_entries(Conflict::Skip, &[strange]),
+            Err(ZxError::NotSupported)
+        );
     }
 }

@@ -170,7 +170,14 @@ impl Process {
     /// # Errors
     /// - `BadState`: the process was started before or is dead, or the thread was started.
     /// - `NoMemory`: no memory for the thread's future or the handle.
-    pub fn start(&self, thread: &Arc<Thread>, entry: usize, stack: usize, arg1: Option<Handle>, arg2: usize) -> ZxResult {
+    pub fn start(
+        &self,
+        thread: &Arc<Thread>,
+        entry: usize,
+        stack: usize,
+        arg1: Option<Handle>,
+        arg2: usize,
+    ) -> ZxResult {
         {
             let mut inner = self.inner.lock();
             if inner.status != ProcessStatus::Init {
@@ -212,7 +219,10 @@ impl Process {
 
     /// A thread that was added could not be started after all.
     pub(super) fn forget_thread(&self, thread: &Thread) {
-        self.inner.lock().threads.retain(|each| !core::ptr::eq(&raw const **each, thread));
+        self.inner
+            .lock()
+            .threads
+            .retain(|each| !core::ptr::eq(&raw const **each, thread));
     }
 
     /// A thread has ended.
@@ -220,7 +230,9 @@ impl Process {
         let mut inner = self.inner.lock();
         let before = inner.threads.len();
         inner.ended_runtime_ns += thread.runtime_ns();
-        inner.threads.retain(|each| !core::ptr::eq(&raw const **each, thread));
+        inner
+            .threads
+            .retain(|each| !core::ptr::eq(&raw const **each, thread));
         if before == 0 || !inner.threads.is_empty() || before == inner.threads.len() {
             return Last::No;
         }
@@ -239,7 +251,9 @@ impl Process {
         let count = {
             let mut inner = self.inner.lock();
             match inner.status {
-                ProcessStatus::Init | ProcessStatus::Running => inner.status = ProcessStatus::Dying(code),
+                ProcessStatus::Init | ProcessStatus::Running => {
+                    inner.status = ProcessStatus::Dying(code)
+                }
                 ProcessStatus::Dying(_) | ProcessStatus::Dead(_) => return,
             }
             inner.started = true;
@@ -264,9 +278,14 @@ impl Process {
 
     /// Without a thread of its own the process needs another task; without memory for one it is torn down at once.
     fn spawn_teardown(&self) {
-        let Some(this) = self.this.upgrade() else { return };
+        let Some(this) = self.this.upgrade() else {
+            return;
+        };
         let task = this.clone();
-        if runtime::EXECUTOR.spawn(async move { task.teardown().await }).is_err() {
+        if runtime::EXECUTOR
+            .spawn(async move { task.teardown().await })
+            .is_err()
+        {
             while this.teardown_step() {}
             this.finish();
         }
@@ -293,10 +312,15 @@ impl Process {
     fn finish(&self) {
         {
             let mut inner = self.inner.lock();
-            let (ProcessStatus::Dying(code) | ProcessStatus::Dead(code)) = inner.status else { return };
+            let (ProcessStatus::Dying(code) | ProcessStatus::Dead(code)) = inner.status else {
+                return;
+            };
             inner.status = ProcessStatus::Dead(code);
         }
-        self.base.signals().change(Signals::empty(), Signals::TASK_TERMINATED).wake();
+        self.base
+            .signals()
+            .change(Signals::empty(), Signals::TASK_TERMINATED)
+            .wake();
         self.exceptions.close();
         self.debugger.close();
         self.job.remove_process(self.base.koid());
@@ -345,20 +369,32 @@ impl Process {
     pub fn thread_koids(&self) -> ZxResult<Vec<Koid>> {
         let inner = self.inner.lock();
         let mut koids = Vec::new();
-        koids.try_reserve_exact(inner.threads.len()).map_err(|_| ZxError::NoMemory)?;
+        koids
+            .try_reserve_exact(inner.threads.len())
+            .map_err(|_| ZxError::NoMemory)?;
         koids.extend(inner.threads.iter().map(|thread| thread.base().koid()));
         Ok(koids)
     }
 
     /// A running thread by koid.
     pub fn thread(&self, koid: Koid) -> Option<Arc<Thread>> {
-        self.inner.lock().threads.iter().find(|thread| thread.base().koid() == koid).cloned()
+        self.inner
+            .lock()
+            .threads
+            .iter()
+            .find(|thread| thread.base().koid() == koid)
+            .cloned()
     }
 
     /// CPU time of all its threads, those that ended included, ns.
     pub fn runtime_ns(&self) -> i64 {
         let inner = self.inner.lock();
-        inner.ended_runtime_ns + inner.threads.iter().map(|thread| thread.runtime_ns()).sum::<i64>()
+        inner.ended_runtime_ns
+            + inner
+                .threads
+                .iter()
+                .map(|thread| thread.runtime_ns())
+                .sum::<i64>()
     }
 
     /// ZX_PROP_PROCESS_DEBUG_ADDR.
@@ -393,8 +429,10 @@ impl Process {
     }
 
     /// The rights of the handle to the root VMAR that `process_create` returns.
-    pub const ROOT_VMAR_RIGHTS: Rights =
-        Rights::default_for(ObjectType::Vmar).union(Rights::READ).union(Rights::WRITE).union(Rights::EXECUTE);
+    pub const ROOT_VMAR_RIGHTS: Rights = Rights::default_for(ObjectType::Vmar)
+        .union(Rights::READ)
+        .union(Rights::WRITE)
+        .union(Rights::EXECUTE);
 }
 
 impl Drop for Process {

@@ -36,11 +36,17 @@ impl SuspendToken {
     /// - `NoMemory`: the kernel heap is exhausted.
     pub fn suspend_process(process: Arc<Process>) -> ZxResult<Arc<Self>> {
         process.suspend()?;
-        try_arc(Self { base: ObjectBase::new(Signals::empty()), target: Mutex::new(Some(Target::Process(process))) })
+        try_arc(Self {
+            base: ObjectBase::new(Signals::empty()),
+            target: Mutex::new(Some(Target::Process(process))),
+        })
     }
 
     pub(crate) fn of_thread(thread: Arc<Thread>) -> Self {
-        Self { base: ObjectBase::new(Signals::empty()), target: Mutex::new(Some(Target::Thread(thread))) }
+        Self {
+            base: ObjectBase::new(Signals::empty()),
+            target: Mutex::new(Some(Target::Thread(thread))),
+        }
     }
 
     fn release(&self) {

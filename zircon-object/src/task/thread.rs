@@ -108,14 +108,20 @@ impl Thread {
             inner.phase = Phase::Running;
             inner.suspends > 0
         };
-        let started = self.process.add_thread(this.clone()).and_then(|()| runtime::spawn_thread(this, context));
+        let started = self
+            .process
+            .add_thread(this.clone())
+            .and_then(|()| runtime::spawn_thread(this, context));
         if let Err(error) = started {
             self.process.forget_thread(self);
             self.inner.lock().phase = Phase::New;
             return Err(error);
         }
         if !suspended {
-            self.base.signals().change(Signals::empty(), Signals::THREAD_RUNNING).wake();
+            self.base
+                .signals()
+                .change(Signals::empty(), Signals::THREAD_RUNNING)
+                .wake();
         }
         Ok(())
     }
@@ -231,7 +237,11 @@ impl Thread {
     /// - `NotSupported`: it is about to end and has no registers any more.
     pub fn with_parked<R>(&self, f: impl FnOnce(&mut UserContext) -> ZxResult<R>) -> ZxResult<R> {
         let mut inner = self.inner.lock();
-        let missing = if inner.exception.is_some() { ZxError::NotSupported } else { ZxError::BadState };
+        let missing = if inner.exception.is_some() {
+            ZxError::NotSupported
+        } else {
+            ZxError::BadState
+        };
         f(inner.parked.as_mut().ok_or(missing)?)
     }
 
@@ -262,7 +272,11 @@ impl Thread {
 
     /// Who is being asked about an exception of the thread.
     pub fn exception_handler(&self) -> ExceptionHandler {
-        self.inner.lock().exception.as_ref().map_or(ExceptionHandler::None, |(_, handler)| *handler)
+        self.inner
+            .lock()
+            .exception
+            .as_ref()
+            .map_or(ExceptionHandler::None, |(_, handler)| *handler)
     }
 
     /// Answers for a port that is being asked about an exception of the thread.
@@ -271,8 +285,15 @@ impl Thread {
     /// - `BadState`: no port is being asked, or it has answered.
     /// - `AccessDenied`: another port is being asked.
     pub fn answer_exception(&self, port: &Port, state: ExceptionState) -> ZxResult {
-        let exception = self.inner.lock().exception.as_ref().map(|(exception, _)| exception.clone());
-        exception.ok_or(ZxError::BadState)?.answer_through(port, state)
+        let exception = self
+            .inner
+            .lock()
+            .exception
+            .as_ref()
+            .map(|(exception, _)| exception.clone());
+        exception
+            .ok_or(ZxError::BadState)?
+            .answer_through(port, state)
     }
 
     /// What the CPU said about the exception in which the thread is.
@@ -280,7 +301,12 @@ impl Thread {
     /// # Errors
     /// - `BadState`: it is in none.
     pub fn exception_report(&self) -> ZxResult<ExceptionReport> {
-        self.inner.lock().exception.as_ref().map(|(exception, _)| exception.report()).ok_or(ZxError::BadState)
+        self.inner
+            .lock()
+            .exception
+            .as_ref()
+            .map(|(exception, _)| exception.report())
+            .ok_or(ZxError::BadState)
     }
 
     /// Shows the suspension, or its end, in the signals. Called by the thread's future when it stops and goes on.
@@ -302,7 +328,10 @@ impl Thread {
         }
         self.leave_cpu();
         let clear = Signals::THREAD_RUNNING | Signals::THREAD_SUSPENDED;
-        self.base.signals().change(clear, Signals::TASK_TERMINATED).wake();
+        self.base
+            .signals()
+            .change(clear, Signals::TASK_TERMINATED)
+            .wake();
         self.exceptions.close();
         self.process.thread_ended(self)
     }
@@ -319,7 +348,14 @@ impl Thread {
             Phase::Dying => state::DYING,
             Phase::Dead => state::DEAD,
             Phase::Running => match self.blocked.load(Ordering::Relaxed) {
-                0 if self.base.signals().get().contains(Signals::THREAD_SUSPENDED) => state::SUSPENDED,
+                0 if self
+                    .base
+                    .signals()
+                    .get()
+                    .contains(Signals::THREAD_SUSPENDED) =>
+                {
+                    state::SUSPENDED
+                }
                 0 => state::RUNNING,
                 blocked => blocked,
             },
@@ -333,7 +369,8 @@ impl Thread {
     /// The thread gets the CPU: its clock runs, and its address space is the active one. Every way back from a wait comes
     /// through here, because others have run meanwhile.
     pub fn enter_cpu(&self) {
-        self.clock_start.store(kernel_hal::time::ticks(), Ordering::Relaxed);
+        self.clock_start
+            .store(kernel_hal::time::ticks(), Ordering::Relaxed);
         self.on_cpu.store(true, Ordering::Relaxed);
         self.process.space().activate();
         self.process.ports().enter();

@@ -61,24 +61,38 @@ impl AddressSpace {
         }
         let skipped = (addr - place.base) / PAGE;
         let (mut memory, first) = mapping.vmo.memory();
-        let index = first.saturating_add(mapping.first).saturating_add(skipped as u64);
-        let page = memory.resolve(index, commit, Some(mapping.token)).map_err(|error| match error {
-            ZxError::OutOfRange => Fault::OutOfRange,
-            ZxError::ShouldWait => Fault::Pager,
-            ZxError::NoMemory => Fault::NoMemory,
-            _ => Fault::NeverComes,
-        })?;
+        let index = first
+            .saturating_add(mapping.first)
+            .saturating_add(skipped as u64);
+        let page =
+            memory
+                .resolve(index, commit, Some(mapping.token))
+                .map_err(|error| match error {
+                    ZxError::OutOfRange => Fault::OutOfRange,
+                    ZxError::ShouldWait => Fault::Pager,
+                    ZxError::NoMemory => Fault::NoMemory,
+                    _ => Fault::NeverComes,
+                })?;
         let mut run = Run::start(page);
         let ahead = AHEAD.min(place.len / PAGE - skipped - 1);
         for step in 1..=ahead as u64 {
-            match index.checked_add(step).and_then(|next| memory.present(next)) {
+            match index
+                .checked_add(step)
+                .and_then(|next| memory.present(next))
+            {
                 Some(next) if next.writable == page.writable => run.push(next.addr),
                 _ => break,
             }
         }
-        let perms = if page.writable { mapping.perms } else { mapping.perms - Perms::WRITE };
+        let perms = if page.writable {
+            mapping.perms
+        } else {
+            mapping.perms - Perms::WRITE
+        };
         let at = addr & !(PAGE - 1);
-        self.hw.map(at, run.addrs(), mmu_flags(perms, memory.cache())).map_err(|_| Fault::NoMemory)?;
+        self.hw
+            .map(at, run.addrs(), mmu_flags(perms, memory.cache()))
+            .map_err(|_| Fault::NoMemory)?;
         // Only threads of this address space fault in it. Should the CPU have left it meanwhile (the page table of another
         // process was freed), the access would fault for ever.
         self.hw.activate();

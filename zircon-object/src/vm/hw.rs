@@ -15,7 +15,10 @@ pub(super) struct Hw {
 impl Hw {
     pub(super) fn new() -> ZxResult<Self> {
         let table = PageTable::new().ok_or(ZxError::NoMemory)?;
-        Ok(Self { table, change: Mutex::new(()) })
+        Ok(Self {
+            table,
+            change: Mutex::new(()),
+        })
     }
 
     #[inline(always)]
@@ -25,12 +28,22 @@ impl Hw {
 
     pub(super) fn map(&self, at: VirtAddr, frames: &[PhysAddr], flags: MmuFlags) -> ZxResult {
         let _change = self.change.lock();
-        self.table.map(at, frames, flags).map_err(|_| ZxError::NoMemory)
+        self.table
+            .map(at, frames, flags)
+            .map_err(|_| ZxError::NoMemory)
     }
 
-    pub(super) fn map_contiguous(&self, at: VirtAddr, first: PhysAddr, pages: usize, flags: MmuFlags) -> ZxResult {
+    pub(super) fn map_contiguous(
+        &self,
+        at: VirtAddr,
+        first: PhysAddr,
+        pages: usize,
+        flags: MmuFlags,
+    ) -> ZxResult {
         let _change = self.change.lock();
-        self.table.map_contiguous(at, first, pages, flags).map_err(|_| ZxError::NoMemory)
+        self.table
+            .map_contiguous(at, first, pages, flags)
+            .map_err(|_| ZxError::NoMemory)
     }
 
     pub(super) fn unmap(&self, at: VirtAddr, pages: usize) {

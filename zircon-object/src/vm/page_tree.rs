@@ -97,12 +97,20 @@ pub(super) enum Stamps {
 
 impl PageTree {
     pub(super) const fn new(owner: u64) -> Self {
-        Self { root: None, height: 0, owner }
+        Self {
+            root: None,
+            height: 0,
+            owner,
+        }
     }
 
     /// A tree that sees the same pages. O(1); both sides copy on write from now on.
     pub(super) fn snapshot(&self, owner: u64) -> Self {
-        Self { root: self.root.clone(), height: self.height, owner }
+        Self {
+            root: self.root.clone(),
+            height: self.height,
+            owner,
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -112,7 +120,9 @@ impl PageTree {
     /// Whether there is a page anywhere.
     pub(super) fn has_pages(&self) -> bool {
         let mut found = false;
-        self.walk(0..u64::MAX, &mut |_, slot, _, _| found |= slot.frame().is_some());
+        self.walk(0..u64::MAX, &mut |_, slot, _, _| {
+            found |= slot.frame().is_some()
+        });
         found
     }
 
@@ -146,12 +156,18 @@ impl PageTree {
 
     /// The page at `index`, if there is one.
     pub(super) fn find(&self, index: u64) -> Option<Found> {
-        self.with_slot(index, |slot, sharing| slot.found(sharing)).flatten()
+        self.with_slot(index, |slot, sharing| slot.found(sharing))
+            .flatten()
     }
 
     /// Runs `use_frame` on the page at `index`, with its leaf locked.
-    pub(super) fn with_frame<R>(&self, index: u64, use_frame: impl FnOnce(&Frame) -> R) -> Option<R> {
-        self.with_slot(index, |slot, _| slot.frame().map(use_frame)).flatten()
+    pub(super) fn with_frame<R>(
+        &self,
+        index: u64,
+        use_frame: impl FnOnce(&Frame) -> R,
+    ) -> Option<R> {
+        self.with_slot(index, |slot, _| slot.frame().map(use_frame))
+            .flatten()
     }
 
     /// Makes the page at `index` private: a zeroed one where there is none, a copy of a shared one.
@@ -167,16 +183,25 @@ impl PageTree {
                 Ok((addr, Change::New))
             }
             Slot::Shared(page) if Arc::strong_count(page) == 1 => {
-                let Slot::Shared(page) = core::mem::replace(slot, Slot::Empty) else { return Err(ZxError::Internal) };
-                let frame = Arc::into_inner(page).and_then(|page| page.frame).ok_or(ZxError::Internal)?;
+                let Slot::Shared(page) = core::mem::replace(slot, Slot::Empty) else {
+                    return Err(ZxError::Internal);
+                };
+                let frame = Arc::into_inner(page)
+                    .and_then(|page| page.frame)
+                    .ok_or(ZxError::Internal)?;
                 let addr = frame.addr();
                 *slot = Slot::Owned { frame, pins: 0 };
                 Ok((addr, Change::None))
             }
             Slot::Shared(page) => {
-                let frame = page.frame.as_ref().and_then(Frame::duplicate).ok_or(ZxError::NoMemory)?;
+                let frame = page
+                    .frame
+                    .as_ref()
+                    .and_then(Frame::duplicate)
+                    .ok_or(ZxError::NoMemory)?;
                 let addr = frame.addr();
-                if let Slot::Shared(page) = core::mem::replace(slot, Slot::Owned { frame, pins: 0 }) {
+                if let Slot::Shared(page) = core::mem::replace(slot, Slot::Owned { frame, pins: 0 })
+                {
                     page.disown(owner);
                 }
                 Ok((addr, Change::Replaced))
@@ -233,7 +258,9 @@ impl PageTree {
     /// Whether any page in the range is pinned.
     pub(super) fn any_pinned(&self, range: Range<u64>) -> bool {
         let mut pinned = false;
-        self.walk(range, &mut |_, slot, _, _| pinned |= matches!(slot, Slot::Owned { pins, .. } if *pins > 0));
+        self.walk(range, &mut |_, slot, _, _| {
+            pinned |= matches!(slot, Slot::Owned { pins, .. } if *pins > 0)
+        });
         pinned
     }
 
@@ -244,8 +271,13 @@ impl PageTree {
         self.walk(range, &mut |_, slot, sharing, leaf| {
             let mine = match slot {
                 Slot::Empty => false,
-                Slot::Owned { .. } => sharing == Sharing::Private || claim(&leaf.owner, owner, lives),
-                Slot::Shared(page) => (sharing == Sharing::Private && Arc::strong_count(page) == 1) || claim(&page.owner, owner, lives),
+                Slot::Owned { .. } => {
+                    sharing == Sharing::Private || claim(&leaf.owner, owner, lives)
+                }
+                Slot::Shared(page) => {
+                    (sharing == Sharing::Private && Arc::strong_count(page) == 1)
+                        || claim(&page.owner, owner, lives)
+                }
             };
             count += u64::from(mine);
         });
@@ -261,7 +293,11 @@ impl PageTree {
         if range.start >= end {
             return Ok(());
         }
-        let mut sink = Sink { freed: FrameBatch::new(), owner: self.owner, stamps };
+        let mut sink = Sink {
+            freed: FrameBatch::new(),
+            owner: self.owner,
+            stamps,
+        };
         let shift = self.height * BITS;
         remove_in(&mut self.root, shift, range.start..end, &mut sink)?;
         if self.root.is_none() {
@@ -308,7 +344,9 @@ impl PageTree {
                     link = &mut unique_inner(inner)?.links[slot_of(index, shift)];
                     shift -= BITS;
                 }
-                Link::Leaf(leaf) => return Ok(&mut unique_leaf(leaf, owner)?.slots.get_mut()[slot_of(index, 0)]),
+                Link::Leaf(leaf) => {
+                    return Ok(&mut unique_leaf(leaf, owner)?.slots.get_mut()[slot_of(index, 0)])
+                }
             }
         }
     }
@@ -316,7 +354,14 @@ impl PageTree {
     fn walk(&self, range: Range<u64>, visit: &mut dyn FnMut(u64, &Slot, Sharing, &Leaf)) {
         let end = range.end.min(self.capacity());
         if let (Some(root), true) = (&self.root, range.start < end) {
-            walk_in(root, self.height * BITS, 0, &(range.start..end), Sharing::Private, visit);
+            walk_in(
+                root,
+                self.height * BITS,
+                0,
+                &(range.start..end),
+                Sharing::Private,
+                visit,
+            );
         }
     }
 }
@@ -324,7 +369,11 @@ impl PageTree {
 impl Drop for PageTree {
     fn drop(&mut self) {
         if let Some(root) = self.root.take() {
-            let mut sink = Sink { freed: FrameBatch::new(), owner: self.owner, stamps: Stamps::Leave };
+            let mut sink = Sink {
+                freed: FrameBatch::new(),
+                owner: self.owner,
+                stamps: Stamps::Leave,
+            };
             release(root, &mut sink);
         }
     }
@@ -334,9 +383,14 @@ impl Link {
     fn new(shift: u32, owner: u64) -> ZxResult<Self> {
         Ok(if shift == 0 {
             let slots = Mutex::new([const { Slot::Empty }; FANOUT]);
-            Self::Leaf(try_arc(Leaf { owner: AtomicU64::new(owner), slots })?)
+            Self::Leaf(try_arc(Leaf {
+                owner: AtomicU64::new(owner),
+                slots,
+            })?)
         } else {
-            Self::Inner(try_arc(Inner { links: [const { None }; FANOUT] })?)
+            Self::Inner(try_arc(Inner {
+                links: [const { None }; FANOUT],
+            })?)
         })
     }
 }
@@ -390,7 +444,9 @@ fn slot_of(index: u64, shift: u32) -> usize {
 
 fn unique_inner(inner: &mut Arc<Inner>) -> ZxResult<&mut Inner> {
     if Arc::strong_count(inner) != 1 {
-        *inner = try_arc(Inner { links: inner.links.clone() })?;
+        *inner = try_arc(Inner {
+            links: inner.links.clone(),
+        })?;
     }
     Arc::get_mut(inner).ok_or(ZxError::Internal)
 }
@@ -398,7 +454,10 @@ fn unique_inner(inner: &mut Arc<Inner>) -> ZxResult<&mut Inner> {
 fn unique_leaf(leaf: &mut Arc<Leaf>, owner: u64) -> ZxResult<&mut Leaf> {
     if Arc::strong_count(leaf) != 1 {
         let slots = leaf.share_all()?;
-        *leaf = try_arc(Leaf { owner: AtomicU64::new(owner), slots: Mutex::new(slots) })?;
+        *leaf = try_arc(Leaf {
+            owner: AtomicU64::new(owner),
+            slots: Mutex::new(slots),
+        })?;
     }
     let leaf = Arc::get_mut(leaf).ok_or(ZxError::Internal)?;
     *leaf.owner.get_mut() = owner;
@@ -507,7 +566,10 @@ fn remove_in(link: &mut Option<Link>, shift: u32, range: Range<u64>, sink: &mut 
         None => Ok(()),
         Some(Link::Leaf(leaf)) => {
             let (start, end) = (slot_of(range.start, 0), slot_of(range.end - 1, 0));
-            if leaf.slots.lock()[start..=end].iter().all(|slot| matches!(slot, Slot::Empty)) {
+            if leaf.slots.lock()[start..=end]
+                .iter()
+                .all(|slot| matches!(slot, Slot::Empty))
+            {
                 return Ok(());
             }
             for slot in &mut unique_leaf(leaf, sink.owner)?.slots.get_mut()[start..=end] {
@@ -520,7 +582,13 @@ fn remove_in(link: &mut Option<Link>, shift: u32, range: Range<u64>, sink: &mut 
             if inner.links[first..=last].iter().all(Option::is_none) {
                 return Ok(());
             }
-            for (slot, link) in unique_inner(inner)?.links.iter_mut().enumerate().take(last + 1).skip(first) {
+            for (slot, link) in unique_inner(inner)?
+                .links
+                .iter_mut()
+                .enumerate()
+                .take(last + 1)
+                .skip(first)
+            {
                 let (base, span) = ((slot as u64) << shift, 1 << shift);
                 let part = range.start.max(base) - base..range.end.min(base + span) - base;
                 remove_in(link, shift - BITS, part, sink)?;
@@ -530,10 +598,21 @@ fn remove_in(link: &mut Option<Link>, shift: u32, range: Range<u64>, sink: &mut 
     }
 }
 
-fn walk_in(link: &Link, shift: u32, base: u64, range: &Range<u64>, above: Sharing, visit: &mut dyn FnMut(u64, &Slot, Sharing, &Leaf)) {
+fn walk_in(
+    link: &Link,
+    shift: u32,
+    base: u64,
+    range: &Range<u64>,
+    above: Sharing,
+    visit: &mut dyn FnMut(u64, &Slot, Sharing, &Leaf),
+) {
     match link {
         Link::Leaf(leaf) => {
-            let sharing = if Arc::strong_count(leaf) == 1 { above } else { Sharing::MaybeShared };
+            let sharing = if Arc::strong_count(leaf) == 1 {
+                above
+            } else {
+                Sharing::MaybeShared
+            };
             for (index, slot) in (base..).zip(leaf.slots.lock().iter()) {
                 if range.contains(&index) {
                     visit(index, slot, sharing, leaf);
@@ -541,10 +620,17 @@ fn walk_in(link: &Link, shift: u32, base: u64, range: &Range<u64>, above: Sharin
             }
         }
         Link::Inner(inner) => {
-            let sharing = if Arc::strong_count(inner) == 1 { above } else { Sharing::MaybeShared };
+            let sharing = if Arc::strong_count(inner) == 1 {
+                above
+            } else {
+                Sharing::MaybeShared
+            };
             for (slot, link) in inner.links.iter().enumerate() {
                 let start = base + ((slot as u64) << shift);
-                if let (Some(link), true) = (link, start < range.end && start + (1 << shift) > range.start) {
+                if let (Some(link), true) = (
+                    link,
+                    start < range.end && start + (1 << shift) > range.start,
+                ) {
                     walk_in(link, shift - BITS, start, range, sharing, visit);
                 }
             }

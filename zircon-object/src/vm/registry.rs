@@ -34,7 +34,10 @@ pub(super) struct Registry {
 
 impl Registry {
     pub(super) const fn new() -> Self {
-        Self { views: Vec::new(), count: 0 }
+        Self {
+            views: Vec::new(),
+            count: 0,
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -42,7 +45,11 @@ impl Registry {
     }
 
     pub(super) fn add(&mut self, view: View) -> ZxResult<MapToken> {
-        let free = if self.count == self.views.len() { None } else { self.views.iter().position(Option::is_none) };
+        let free = if self.count == self.views.len() {
+            None
+        } else {
+            self.views.iter().position(Option::is_none)
+        };
         let token = match free {
             Some(free) => {
                 self.views[free] = Some(view);
@@ -83,8 +90,17 @@ impl Registry {
 
     /// Takes write permission away from every page that is mapped.
     pub(super) fn write_protect(&self, cache: CachePolicy) {
-        for view in self.views.iter().flatten().filter(|view| view.perms.contains(Perms::WRITE)) {
-            view.hw.protect(view.base, view.pages, mmu_flags(view.perms - Perms::WRITE, cache));
+        for view in self
+            .views
+            .iter()
+            .flatten()
+            .filter(|view| view.perms.contains(Perms::WRITE))
+        {
+            view.hw.protect(
+                view.base,
+                view.pages,
+                mmu_flags(view.perms - Perms::WRITE, cache),
+            );
         }
     }
 
@@ -94,7 +110,12 @@ impl Registry {
         if self.count < 2 || spaces.try_reserve_exact(self.count).is_err() {
             return self.count;
         }
-        spaces.extend(self.views.iter().flatten().map(|view| Arc::as_ptr(&view.hw)));
+        spaces.extend(
+            self.views
+                .iter()
+                .flatten()
+                .map(|view| Arc::as_ptr(&view.hw)),
+        );
         spaces.sort_unstable();
         spaces.dedup();
         spaces.len()

@@ -104,7 +104,12 @@ impl AddressSpace {
     pub(super) fn new(base: VirtAddr, len: usize) -> ZxResult<Arc<Self>> {
         let hw = try_arc(Hw::new()?)?;
         let tree = Mutex::new(RegionTree::new(base, len)?);
-        try_arc(Self { hw, tree, base, len })
+        try_arc(Self {
+            hw,
+            tree,
+            base,
+            len,
+        })
     }
 
     /// Makes it the one that user accesses of this CPU go through.
@@ -140,7 +145,9 @@ impl AddressSpace {
     /// - `NoMemory`: no mapping has the address.
     /// - As [`Vmo::read`].
     pub fn read_memory(&self, addr: VirtAddr, into: &mut [u8]) -> ZxResult<usize> {
-        let Spot { vmo, offset, room, .. } = self.memory_at(addr)?;
+        let Spot {
+            vmo, offset, room, ..
+        } = self.memory_at(addr)?;
         let count = into.len().min(room);
         vmo.read(offset, &mut into[..count])?;
         Ok(count)
@@ -153,7 +160,12 @@ impl AddressSpace {
     /// - `AccessDenied`: it is the vDSO's code.
     /// - As [`Vmo::write`].
     pub fn write_memory(&self, addr: VirtAddr, from: &[u8]) -> ZxResult<usize> {
-        let Spot { vmo, offset, room, is_vdso_code } = self.memory_at(addr)?;
+        let Spot {
+            vmo,
+            offset,
+            room,
+            is_vdso_code,
+        } = self.memory_at(addr)?;
         if is_vdso_code {
             return Err(ZxError::AccessDenied);
         }
@@ -173,9 +185,20 @@ impl AddressSpace {
     fn memory_at(&self, addr: VirtAddr) -> ZxResult<Spot> {
         let tree = self.tree.lock();
         let place = tree.find_mapping(addr).ok_or(ZxError::NoMemory)?;
-        let is_vdso_code = tree.vdso_code().is_some_and(|(code, _)| code.contains(&addr));
-        let (vmo, offset, room) = (place.mapping.vmo.clone(), place.offset_of(addr), place.base + place.len - addr);
-        Ok(Spot { vmo, offset, room, is_vdso_code })
+        let is_vdso_code = tree
+            .vdso_code()
+            .is_some_and(|(code, _)| code.contains(&addr));
+        let (vmo, offset, room) = (
+            place.mapping.vmo.clone(),
+            place.offset_of(addr),
+            place.base + place.len - addr,
+        );
+        Ok(Spot {
+            vmo,
+            offset,
+            room,
+            is_vdso_code,
+        })
     }
 
     /// Calls `visit` for each VMAR and each mapping, parents first, by address. The address space is locked meanwhile:
@@ -190,7 +213,12 @@ impl AddressSpace {
                     perms: mapping.perms,
                 },
             };
-            visit(&RegionInfo { base: item.base, len: item.len, depth: item.depth, kind });
+            visit(&RegionInfo {
+                base: item.base,
+                len: item.len,
+                depth: item.depth,
+                kind,
+            });
         });
     }
 
@@ -214,9 +242,14 @@ impl AddressSpace {
     pub fn stats(&self) -> MemoryStats {
         let mut stats = MemoryStats::default();
         self.tree.lock().for_each(&mut |item| {
-            let Visit::Mapping(mapping) = item.what else { return };
+            let Visit::Mapping(mapping) = item.what else {
+                return;
+            };
             let pages = (item.len as u64) / PAGE_BYTES;
-            let committed = mapping.vmo.committed_pages(mapping.first..mapping.first.saturating_add(pages)) * PAGE_BYTES;
+            let committed = mapping
+                .vmo
+                .committed_pages(mapping.first..mapping.first.saturating_add(pages))
+                * PAGE_BYTES;
             let spaces = mapping.vmo.memory().0.views.spaces() as u64;
             stats.mapped += item.len as u64;
             if spaces > 1 {

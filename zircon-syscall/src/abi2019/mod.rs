@@ -6,7 +6,9 @@ mod options;
 mod profile;
 pub(crate) mod socket;
 
-use crate::level::{ConsoleRead, Decommit, Differences, Killable, LogCreation, Queues, RootVmarEnd};
+use crate::level::{
+    ConsoleRead, Decommit, Differences, Killable, LogCreation, Queues, RootVmarEnd,
+};
 use zx_abi::limits::WAIT_MANY_MAX_2019;
 use zx_abi::stream::{SocketIoOptions, SocketOptions};
 use zx_abi::wait::WaitAsyncOptions;

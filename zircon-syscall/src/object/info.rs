@@ -7,7 +7,6 @@ use kernel_hal::user::UserOut;
 use zerocopy::{Immutable, IntoBytes};
 use zircon_object::dev::resource::Sharing;
 use zircon_object::dev::{Bti, Resource};
-use zx_abi::device::{ResourceKind, RESOURCE_EXCLUSIVE};
 use zircon_object::ipc::socket::Kind;
 use zircon_object::ipc::Socket;
 use zircon_object::object::{Handle, KernelObject, Koid};
@@ -16,10 +15,12 @@ use zircon_object::task::job::KillOnOom;
 use zircon_object::task::thread_state::Phase;
 use zircon_object::task::{Job, Process, ProcessStatus, Thread};
 use zircon_object::vm::{Stream, Vmar, Vmo};
+use zx_abi::device::{ResourceKind, RESOURCE_EXCLUSIVE};
 use zx_abi::info::{
-    BtiInfo, CpuStatsInfo, HandleBasicInfo, HandleCountInfo, HandleExtendedInfo, InfoTopic, JobInfo, KmemStatsInfo,
-    ProcessHandleStatsInfo, ProcessInfo, ResourceInfo, SocketInfo, StreamInfo, TaskRuntimeInfo, ThreadInfo, ThreadStatsInfo, TimerInfo, VmarInfo,
-    CPU_ONLINE, PROP_WAITABLE,
+    BtiInfo, CpuStatsInfo, HandleBasicInfo, HandleCountInfo, HandleExtendedInfo, InfoTopic,
+    JobInfo, KmemStatsInfo, ProcessHandleStatsInfo, ProcessInfo, ResourceInfo, SocketInfo,
+    StreamInfo, TaskRuntimeInfo, ThreadInfo, ThreadStatsInfo, TimerInfo, VmarInfo, CPU_ONLINE,
+    PROP_WAITABLE,
 };
 use zx_abi::limits::PAGE_SIZE;
 use zx_abi::stream::SocketOptions;
@@ -59,7 +60,8 @@ impl Sink<'_, '_> {
     /// A topic with any number of records: as many as fit.
     fn list<T: IntoBytes + Immutable>(&self, records: &[T]) -> ZxResult {
         let fit = records.len().min(self.size / size_of::<T>());
-        self.caller.write_slice(UserOut::<T>::new(self.buffer.addr()), &records[..fit])?;
+        self.caller
+            .write_slice(UserOut::<T>::new(self.buffer.addr()), &records[..fit])?;
         self.counts(fit, records.len())
     }
 
@@ -70,7 +72,8 @@ impl Sink<'_, '_> {
 
     fn koids(&self, koids: &[Koid]) -> ZxResult {
         let mut raw: Vec<u64> = Vec::new();
-        raw.try_reserve_exact(koids.len()).map_err(|_| ZxError::NoMemory)?;
+        raw.try_reserve_exact(koids.len())
+            .map_err(|_| ZxError::NoMemory)?;
         raw.extend(koids.iter().map(|koid| koid.0));
         self.list(&raw)
     }
@@ -93,17 +96,33 @@ pub(crate) fn sys_object_get_info(
     actual: UserOut<usize>,
     avail: UserOut<usize>,
 ) -> ZxResult {
-    let sink = Sink { caller, buffer, size: buffer_size, actual, avail };
+    let sink = Sink {
+        caller,
+        buffer,
+        size: buffer_size,
+        actual,
+        avail,
+    };
     match InfoTopic::from_raw(topic).ok_or(ZxError::NotSupported)? {
         InfoTopic::HandleValid => caller.process().handles().find(handle).map(|_| ()),
         InfoTopic::HandleBasic => sink.one(&handle_basic(caller, handle)?),
         InfoTopic::HandleCount => {
             let (object, _) = caller.get_any(handle, Rights::INSPECT)?;
-            sink.one(&HandleCountInfo { handle_count: object.base().handle_count() })
+            sink.one(&HandleCountInfo {
+                handle_count: object.base().handle_count(),
+            })
         }
-        InfoTopic::Process => sink.one(&process_info(&*caller.get::<Process>(handle, Rights::INSPECT)?)),
-        InfoTopic::ProcessThreads => sink.koids(&caller.get::<Process>(handle, Rights::ENUMERATE)?.thread_koids()?),
-        InfoTopic::ProcessHandleStats => sink.one(&handle_stats(&*caller.get::<Process>(handle, Rights::INSPECT)?)),
+        InfoTopic::Process => sink.one(&process_info(
+            &*caller.get::<Process>(handle, Rights::INSPECT)?,
+        )),
+        InfoTopic::ProcessThreads => sink.koids(
+            &caller
+                .get::<Process>(handle, Rights::ENUMERATE)?
+                .thread_koids()?,
+        ),
+        InfoTopic::ProcessHandleStats => sink.one(&handle_stats(
+            &*caller.get::<Process>(handle, Rights::INSPECT)?,
+        )),
         InfoTopic::HandleTable => {
             let rights = Rights::INSPECT | Rights::MANAGE_PROCESS | Rights::MANAGE_THREAD;
             let process = caller.get::<Process>(handle, rights)?;
@@ -111,10 +130,21 @@ pub(crate) fn sys_object_get_info(
         }
         InfoTopic::Vmar => {
             let vmar = caller.get::<Vmar>(handle, Rights::INSPECT)?;
-            sink.one(&VmarInfo { base: vmar.base_addr() as u64, len: vmar.size() as u64 })
+            sink.one(&VmarInfo {
+                base: vmar.base_addr() as u64,
+                len: vmar.size() as u64,
+            })
         }
-        InfoTopic::JobChildren => sink.koids(&caller.get::<Job>(handle, Rights::ENUMERATE)?.child_koids()?),
-        InfoTopic::JobProcesses => sink.koids(&caller.get::<Job>(handle, Rights::ENUMERATE)?.process_koids()?),
+        InfoTopic::JobChildren => sink.koids(
+            &caller
+                .get::<Job>(handle, Rights::ENUMERATE)?
+                .child_koids()?,
+        ),
+        InfoTopic::JobProcesses => sink.koids(
+            &caller
+                .get::<Job>(handle, Rights::ENUMERATE)?
+                .process_koids()?,
+        ),
         InfoTopic::Job => {
             let job = caller.get::<Job>(handle, Rights::INSPECT)?;
             let ended = job.ended_with();
@@ -140,10 +170,16 @@ pub(crate) fn sys_object_get_info(
             if matches!(thread.phase(), Phase::Dying | Phase::Dead) {
                 return Err(ZxError::BadState);
             }
-            let record = ThreadStatsInfo { total_runtime: thread.runtime_ns(), ..ThreadStatsInfo::default() };
+            let record = ThreadStatsInfo {
+                total_runtime: thread.runtime_ns(),
+                ..ThreadStatsInfo::default()
+            };
             sink.one_of_size(&record, caller.level().thread_stats_size)
         }
-        InfoTopic::TaskRuntime => sink.one(&TaskRuntimeInfo { cpu_time: task_runtime(caller, handle)?, queue_time: 0 }),
+        InfoTopic::TaskRuntime => sink.one(&TaskRuntimeInfo {
+            cpu_time: task_runtime(caller, handle)?,
+            queue_time: 0,
+        }),
         InfoTopic::TaskStats => {
             let process = caller.get::<Process>(handle, Rights::INSPECT)?;
             alive(&process)?;
@@ -171,7 +207,9 @@ pub(crate) fn sys_object_get_info(
             let (vmo, rights) = caller.get_with_rights::<Vmo>(handle)?;
             sink.one(&memory::vmo_record(&vmo, rights))
         }
-        InfoTopic::Resource => sink.one(&resource_info(&*caller.get::<Resource>(handle, Rights::INSPECT)?)),
+        InfoTopic::Resource => sink.one(&resource_info(
+            &*caller.get::<Resource>(handle, Rights::INSPECT)?,
+        )),
         InfoTopic::CpuStats => {
             root_resource(caller, handle)?;
             sink.list(&cpu_stats()?)
@@ -180,11 +218,15 @@ pub(crate) fn sys_object_get_info(
             root_resource(caller, handle)?;
             sink.one(&kmem_stats())
         }
-        InfoTopic::ThreadExceptionReport => {
-            sink.one(&caller.get::<Thread>(handle, Rights::INSPECT)?.exception_report()?)
-        }
+        InfoTopic::ThreadExceptionReport => sink.one(
+            &caller
+                .get::<Thread>(handle, Rights::INSPECT)?
+                .exception_report()?,
+        ),
         InfoTopic::Timer => sink.one(&timer_info(&*caller.get::<Timer>(handle, Rights::INSPECT)?)),
-        InfoTopic::Socket => sink.one(&socket_info(&*caller.get::<Socket>(handle, Rights::INSPECT)?)),
+        InfoTopic::Socket => sink.one(&socket_info(
+            &*caller.get::<Socket>(handle, Rights::INSPECT)?,
+        )),
         InfoTopic::Bti => {
             let record = bti_info(&*caller.get::<Bti>(handle, Rights::INSPECT)?);
             sink.one_of_size(&record, caller.level().bti_info_size)
@@ -192,7 +234,12 @@ pub(crate) fn sys_object_get_info(
         InfoTopic::Stream => {
             let stream = caller.get::<Stream>(handle, Rights::INSPECT)?;
             let (seek, content_size) = (stream.position(), stream.vmo().content_size());
-            sink.one(&StreamInfo { options: stream.options(), padding1: [0; 4], seek, content_size })
+            sink.one(&StreamInfo {
+                options: stream.options(),
+                padding1: [0; 4],
+                seek,
+                content_size,
+            })
         }
         InfoTopic::Msi => Err(ZxError::NotSupported),
     }
@@ -209,8 +256,15 @@ fn bti_info(bti: &Bti) -> BtiInfo {
 }
 
 fn timer_info(timer: &Timer) -> TimerInfo {
-    let (deadline, slack) = timer.setting().map_or((0, 0), |setting| (setting.deadline, setting.slack));
-    TimerInfo { options: timer.mode() as u32, padding1: [0; 4], deadline, slack }
+    let (deadline, slack) = timer
+        .setting()
+        .map_or((0, 0), |setting| (setting.deadline, setting.slack));
+    TimerInfo {
+        options: timer.mode() as u32,
+        padding1: [0; 4],
+        deadline,
+        slack,
+    }
 }
 
 fn socket_info(socket: &Socket) -> SocketInfo {
@@ -234,7 +288,11 @@ fn resource_info(resource: &Resource) -> ResourceInfo {
     let extent = resource.extent();
     ResourceInfo {
         kind: resource.kind().raw(),
-        flags: if resource.sharing() == Sharing::Exclusive { RESOURCE_EXCLUSIVE } else { 0 },
+        flags: if resource.sharing() == Sharing::Exclusive {
+            RESOURCE_EXCLUSIVE
+        } else {
+            0
+        },
         base: extent.base,
         size: extent.size,
         name: resource.name().map(|name| name.get()).unwrap_or_default(),
@@ -242,7 +300,9 @@ fn resource_info(resource: &Resource) -> ResourceInfo {
 }
 
 fn root_resource(caller: &Caller<'_>, handle: HandleValue) -> ZxResult {
-    caller.get::<Resource>(handle, Rights::empty())?.check(ResourceKind::Root)
+    caller
+        .get::<Resource>(handle, Rights::empty())?
+        .check(ResourceKind::Root)
 }
 
 fn alive(process: &Process) -> ZxResult {
@@ -307,7 +367,8 @@ fn handle_stats(process: &Process) -> ProcessHandleStatsInfo {
 fn handle_table(process: &Process) -> ZxResult<Vec<HandleExtendedInfo>> {
     let table = process.handles();
     let mut rows = Vec::new();
-    rows.try_reserve_exact(table.len()).map_err(|_| ZxError::NoMemory)?;
+    rows.try_reserve_exact(table.len())
+        .map_err(|_| ZxError::NoMemory)?;
     rows.extend(table.iter().map(|(value, handle)| extended(value, handle)));
     Ok(rows)
 }
@@ -342,7 +403,8 @@ fn task_runtime(caller: &Caller<'_>, handle: HandleValue) -> ZxResult<i64> {
 fn cpu_stats() -> ZxResult<Vec<CpuStatsInfo>> {
     let count = kernel_hal::cpu::info().count;
     let mut rows = Vec::new();
-    rows.try_reserve_exact(count as usize).map_err(|_| ZxError::NoMemory)?;
+    rows.try_reserve_exact(count as usize)
+        .map_err(|_| ZxError::NoMemory)?;
     rows.extend((0..count).map(|cpu_number| {
         let counters = kernel_hal::cpu::counters(cpu_number);
         CpuStatsInfo {

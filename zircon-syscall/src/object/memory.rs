@@ -28,7 +28,8 @@ pub(super) fn task_stats(space: &AddressSpace) -> TaskStatsInfo {
 pub(super) fn maps(process: &Process) -> ZxResult<Vec<MapsInfo>> {
     let space = process.space();
     let mut rows = Vec::new();
-    rows.try_reserve_exact(space.entries() + 1).map_err(|_| ZxError::NoMemory)?;
+    rows.try_reserve_exact(space.entries() + 1)
+        .map_err(|_| ZxError::NoMemory)?;
     rows.push(MapsInfo {
         name: text(format_args!("proc:{}", process.base().koid().0)),
         base: space.base() as u64,
@@ -45,20 +46,37 @@ pub(super) fn maps(process: &Process) -> ZxResult<Vec<MapsInfo>> {
 }
 
 fn row(region: &RegionInfo) -> MapsInfo {
-    let place = MapsInfo { base: region.base as u64, size: region.len as u64, depth: region.depth, ..MapsInfo::default() };
+    let place = MapsInfo {
+        base: region.base as u64,
+        size: region.len as u64,
+        depth: region.depth,
+        ..MapsInfo::default()
+    };
     match &region.kind {
-        RegionKind::Vmar if region.depth == 1 => MapsInfo { name: text(format_args!("root")), kind: MapsKind::Vmar.raw(), ..place },
-        RegionKind::Vmar => {
-            MapsInfo { name: text(format_args!("vmar:{:x}", region.base)), kind: MapsKind::Vmar.raw(), ..place }
-        }
-        RegionKind::Mapping { vmo, vmo_offset, perms } => MapsInfo {
+        RegionKind::Vmar if region.depth == 1 => MapsInfo {
+            name: text(format_args!("root")),
+            kind: MapsKind::Vmar.raw(),
+            ..place
+        },
+        RegionKind::Vmar => MapsInfo {
+            name: text(format_args!("vmar:{:x}", region.base)),
+            kind: MapsKind::Vmar.raw(),
+            ..place
+        },
+        RegionKind::Mapping {
+            vmo,
+            vmo_offset,
+            perms,
+        } => MapsInfo {
             name: vmo.name().map_or([0; NAME_LEN], |name| name.get()),
             kind: MapsKind::Mapping.raw(),
             mapping: MapsMapping {
                 mmu_flags: options_of(*perms).bits(),
                 vmo_koid: vmo.base().koid().0,
                 vmo_offset: *vmo_offset,
-                committed_pages: vmo.committed_pages(vmo_offset / PAGE..(vmo_offset + region.len as u64).div_ceil(PAGE)),
+                committed_pages: vmo.committed_pages(
+                    vmo_offset / PAGE..(vmo_offset + region.len as u64).div_ceil(PAGE),
+                ),
                 ..MapsMapping::default()
             },
             ..place
@@ -96,22 +114,37 @@ pub(super) fn process_vmos(process: &Process) -> ZxResult<Vec<VmoInfo>> {
     let mut found = Vec::new();
     {
         let table = process.handles();
-        let vmos = table.iter().filter(|(_, handle)| handle.object().object_type() == ObjectType::Vmo);
+        let vmos = table
+            .iter()
+            .filter(|(_, handle)| handle.object().object_type() == ObjectType::Vmo);
         for (_, handle) in vmos {
             found.try_reserve(1).map_err(|_| ZxError::NoMemory)?;
-            found.push((handle.get::<Vmo>(Rights::empty())?, handle.rights(), VmoInfoFlags::VIA_HANDLE));
+            found.push((
+                handle.get::<Vmo>(Rights::empty())?,
+                handle.rights(),
+                VmoInfoFlags::VIA_HANDLE,
+            ));
         }
     }
     let space = process.space();
-    found.try_reserve(space.entries()).map_err(|_| ZxError::NoMemory)?;
+    found
+        .try_reserve(space.entries())
+        .map_err(|_| ZxError::NoMemory)?;
     space.for_each(&mut |region| {
-        if let (RegionKind::Mapping { vmo, .. }, true) = (&region.kind, found.len() < found.capacity()) {
+        if let (RegionKind::Mapping { vmo, .. }, true) =
+            (&region.kind, found.len() < found.capacity())
+        {
             found.push((vmo.clone(), Rights::empty(), VmoInfoFlags::VIA_MAPPING));
         }
     });
     let mut rows = Vec::new();
-    rows.try_reserve_exact(found.len()).map_err(|_| ZxError::NoMemory)?;
-    rows.extend(found.into_iter().map(|(vmo, rights, how)| record(&vmo, rights, how)));
+    rows.try_reserve_exact(found.len())
+        .map_err(|_| ZxError::NoMemory)?;
+    rows.extend(
+        found
+            .into_iter()
+            .map(|(vmo, rights, how)| record(&vmo, rights, how)),
+    );
     Ok(rows)
 }
 

@@ -38,16 +38,29 @@ pub(crate) fn sys_object_get_property(
             let name = object.name().map_or([0; NAME_LEN], |name| name.get());
             return caller.write_slice(value, &name);
         }
-        Property::ProcessDebugAddr => sized(value_size, || Ok(downcast::<Process>(object)?.debug_addr()))?,
-        Property::ProcessVdsoBaseAddress => sized(value_size, || Ok(downcast::<Process>(object)?.space().vdso_base().unwrap_or(0)))?,
-        Property::ProcessBreakOnLoad => sized(value_size, || Ok(downcast::<Process>(object)?.break_on_load()))?,
+        Property::ProcessDebugAddr => {
+            sized(value_size, || Ok(downcast::<Process>(object)?.debug_addr()))?
+        }
+        Property::ProcessVdsoBaseAddress => sized(value_size, || {
+            Ok(downcast::<Process>(object)?
+                .space()
+                .vdso_base()
+                .unwrap_or(0))
+        })?,
+        Property::ProcessBreakOnLoad => sized(value_size, || {
+            Ok(downcast::<Process>(object)?.break_on_load())
+        })?,
         Property::VmoContentSize => {
             need(value_size, 8)?;
             let size = downcast::<Vmo>(object)?.content_size();
             return caller.write(UserOut::new(value.addr()), &size);
         }
-        Property::SocketRxThreshold => sized(value_size, || Ok(downcast::<Socket>(object)?.thresholds().0))?,
-        Property::SocketTxThreshold => sized(value_size, || Ok(downcast::<Socket>(object)?.thresholds().1))?,
+        Property::SocketRxThreshold => sized(value_size, || {
+            Ok(downcast::<Socket>(object)?.thresholds().0)
+        })?,
+        Property::SocketTxThreshold => sized(value_size, || {
+            Ok(downcast::<Socket>(object)?.thresholds().1)
+        })?,
         Property::ExceptionState => {
             need(value_size, 4)?;
             let state = downcast::<Exception>(object)?.state().raw();
@@ -58,7 +71,10 @@ pub(crate) fn sys_object_get_property(
             let strategy = downcast::<Exception>(object)?.strategy().raw();
             return caller.write(UserOut::new(value.addr()), &strategy);
         }
-        Property::RegisterGs | Property::RegisterFs | Property::JobKillOnOom | Property::ProcessHwTraceContextId => {
+        Property::RegisterGs
+        | Property::RegisterFs
+        | Property::JobKillOnOom
+        | Property::ProcessHwTraceContextId => {
             return Err(ZxError::InvalidArgs);
         }
     };
@@ -91,7 +107,10 @@ pub(crate) fn sys_object_set_property(
             let mut name = [0; NAME_LEN];
             let len = value_size.min(NAME_LEN - 1);
             caller.read_slice(value, &mut name[..len])?;
-            object.name().ok_or(ZxError::NotSupported)?.set(&name[..len]);
+            object
+                .name()
+                .ok_or(ZxError::NotSupported)?
+                .set(&name[..len]);
             Ok(())
         }
         Property::RegisterFs => set_base(caller, object, value, value_size, BaseRegister::Fs),
@@ -143,9 +162,12 @@ pub(crate) fn sys_object_set_property(
             need(value_size, 4)?;
             let exception = downcast::<Exception>(object)?;
             let strategy = caller.read(UserIn::<u32>::new(value.addr()))?;
-            exception.set_strategy(ExceptionStrategy::from_raw(strategy).ok_or(ZxError::InvalidArgs)?)
+            exception
+                .set_strategy(ExceptionStrategy::from_raw(strategy).ok_or(ZxError::InvalidArgs)?)
         }
-        Property::ProcessVdsoBaseAddress | Property::ProcessHwTraceContextId => Err(ZxError::InvalidArgs),
+        Property::ProcessVdsoBaseAddress | Property::ProcessHwTraceContextId => {
+            Err(ZxError::InvalidArgs)
+        }
     }
 }
 
@@ -156,7 +178,13 @@ enum BaseRegister {
     Gs,
 }
 
-fn set_base(caller: &Caller<'_>, object: Arc<dyn KernelObject>, value: UserIn<u8>, size: usize, register: BaseRegister) -> ZxResult {
+fn set_base(
+    caller: &Caller<'_>,
+    object: Arc<dyn KernelObject>,
+    value: UserIn<u8>,
+    size: usize,
+    register: BaseRegister,
+) -> ZxResult {
     need(size, 8)?;
     let thread = downcast::<Thread>(object)?;
     if !Arc::ptr_eq(&thread, caller.thread()) {

@@ -32,10 +32,19 @@ pub(crate) async fn sys_object_wait_one(
         return Err(ZxError::TimedOut);
     }
     let mut targets = Vec::new();
-    targets.try_reserve_exact(1).map_err(|_| ZxError::NoMemory)?;
-    targets.push(WaitTarget { object, handle, signals });
+    targets
+        .try_reserve_exact(1)
+        .map_err(|_| ZxError::NoMemory)?;
+    targets.push(WaitTarget {
+        object,
+        handle,
+        signals,
+    });
     let mut wait = Wait::start(targets)?;
-    let ended = caller.thread().block(BlockedOn::WaitOne, caller.deadline(deadline), &mut wait).await;
+    let ended = caller
+        .thread()
+        .block(BlockedOn::WaitOne, caller.deadline(deadline), &mut wait)
+        .await;
     let outcome = outcome(ended)?;
     let mut seen = [Signals::empty()];
     wait.pending(&mut seen);
@@ -53,26 +62,44 @@ pub(crate) async fn sys_object_wait_one(
 /// - `InvalidArgs`: the items cannot be written.
 /// - `Canceled`: a handle was closed, replaced or transferred.
 /// - `TimedOut`: the deadline came first.
-pub(crate) async fn sys_object_wait_many(caller: &Caller<'_>, items: UserInOut<WaitItem>, count: usize, deadline: i64) -> ZxResult {
+pub(crate) async fn sys_object_wait_many(
+    caller: &Caller<'_>,
+    items: UserInOut<WaitItem>,
+    count: usize,
+    deadline: i64,
+) -> ZxResult {
     if count > caller.level().wait_many_max {
         return Err(ZxError::OutOfRange);
     }
     let mut list = caller.read_vec(items.input(), count)?;
     let mut targets = Vec::new();
-    targets.try_reserve_exact(count).map_err(|_| ZxError::NoMemory)?;
+    targets
+        .try_reserve_exact(count)
+        .map_err(|_| ZxError::NoMemory)?;
     let mut satisfied = false;
     for item in &mut list {
         let (object, handle) = caller.get_any(item.handle, Rights::WAIT)?;
         item.pending = object.base().signals().get();
         satisfied |= item.pending.intersects(item.waitfor);
-        targets.push(WaitTarget { object, handle, signals: item.waitfor });
+        targets.push(WaitTarget {
+            object,
+            handle,
+            signals: item.waitfor,
+        });
     }
     if satisfied {
         return caller.write_slice(items.output(), &list);
     }
     let mut wait = Wait::start(targets)?;
-    let deadline = if count == 0 { Deadline::exact(deadline) } else { caller.deadline(deadline) };
-    let ended = caller.thread().block(BlockedOn::WaitMany, deadline, &mut wait).await;
+    let deadline = if count == 0 {
+        Deadline::exact(deadline)
+    } else {
+        caller.deadline(deadline)
+    };
+    let ended = caller
+        .thread()
+        .block(BlockedOn::WaitMany, deadline, &mut wait)
+        .await;
     let outcome = outcome(ended)?;
     let mut seen = [Signals::empty(); WAIT_MANY_MAX];
     wait.pending(&mut seen);
@@ -89,6 +116,8 @@ fn outcome(ended: Result<ZxResult, Interrupted>) -> ZxResult<ZxResult> {
     match ended {
         Ok(result) => Ok(result),
         Err(Interrupted::TimedOut) => Ok(Err(ZxError::TimedOut)),
-        Err(interrupted @ (Interrupted::Killed | Interrupted::Suspended)) => Err(interrupted.into()),
+        Err(interrupted @ (Interrupted::Killed | Interrupted::Suspended)) => {
+            Err(interrupted.into())
+        }
     }
 }

@@ -287,17 +287,36 @@ fn resources_come_from_the_root_or_from_a_range_that_holds_theirs() {
 fn a_debug_log_needs_the_root_resource_since_2020() {
     let program = Program::new();
     let room = program.room(4);
-    assert_eq!(debug::sys_debuglog_create(&program.caller(), 0, 0, output(room)), Err(ZxError::BadHandle));
+    assert_eq!(
+        debug::sys_debuglog_create(&program.caller(), 0, 0, output(room)),
+        Err(ZxError::BadHandle)
+    );
 }
 
 #[test]
 fn waits_for_more_items_than_the_level_allows_are_refused() {
     let program = Program::new();
     let event = program.event();
-    let items = program.put(&[zx_abi::WaitItem { handle: event, waitfor: Signals::empty(), pending: Signals::empty() }; 17]);
-    let wait = |caller: &Caller<'_>| now(crate::object::wait::sys_object_wait_many(caller, both(items), 17, 0));
+    let items = program.put(
+        &[zx_abi::WaitItem {
+            handle: event,
+            waitfor: Signals::empty(),
+            pending: Signals::empty(),
+        }; 17],
+    );
+    let wait = |caller: &Caller<'_>| {
+        now(crate::object::wait::sys_object_wait_many(
+            caller,
+            both(items),
+            17,
+            0,
+        ))
+    };
     assert_eq!(wait(&program.caller()), Err(ZxError::TimedOut));
-    assert_eq!(wait(&program.caller().at(Level::Zircon2019)), Err(ZxError::OutOfRange));
+    assert_eq!(
+        wait(&program.caller().at(Level::Zircon2019)),
+        Err(ZxError::OutOfRange)
+    );
 }
 
 #[test]

@@ -29,8 +29,7 @@ fn the_sites_of_a_given_vdso_are_listed() {
         numerator: 1,
         denominator: 1,
     };
-    let constants =
-        fill_constants(&image, level_of(&image), CpuInfo::default(), ticks, 0).unwrap();
+    let constants = fill_constants(&image, level_of(&image), CpuInfo::default(), ticks, 0).unwrap();
     std::println!(
         "# {} calls, {} sites, level {:?}",
         abi.len(),

@@ -22,7 +22,10 @@ fn run(seed: u64, steps: usize) {
         if pairs.is_empty() || (choice < 4 && pairs.len() < 9) {
             let pages = random.below(MAX_PAGES);
             let vmo = Vmo::new(pages * PAGE_BYTES, Resizable::Yes).unwrap();
-            pairs.push(Pair { vmo, bytes: vec![0; usize::try_from(pages).unwrap() * PAGE] });
+            pairs.push(Pair {
+                vmo,
+                bytes: vec![0; usize::try_from(pages).unwrap() * PAGE],
+            });
             continue;
         }
         let at = random.index(pairs.len());
@@ -31,8 +34,14 @@ fn run(seed: u64, steps: usize) {
             continue;
         }
         if choice < 24 && pairs.len() < 9 {
-            let (offset, size) = (random.below(MAX_PAGES) * PAGE_BYTES, random.below(MAX_PAGES) * PAGE_BYTES);
-            let vmo = pairs[at].vmo.create_child(ChildKind::Snapshot, Resizable::Yes, offset, size).unwrap();
+            let (offset, size) = (
+                random.below(MAX_PAGES) * PAGE_BYTES,
+                random.below(MAX_PAGES) * PAGE_BYTES,
+            );
+            let vmo = pairs[at]
+                .vmo
+                .create_child(ChildKind::Snapshot, Resizable::Yes, offset, size)
+                .unwrap();
             let mut bytes = vec![0; usize::try_from(size).unwrap()];
             let from = usize::try_from(offset).unwrap().min(pairs[at].bytes.len());
             let count = bytes.len().min(pairs[at].bytes.len() - from);
@@ -66,18 +75,28 @@ fn run(seed: u64, steps: usize) {
             _ => {
                 let mut read = vec![1; len];
                 vmo.read(offset as u64, &mut read).unwrap();
-                assert!(read == bytes[offset..offset + len], "seed {seed} step {step}: contents differ");
+                assert!(
+                    read == bytes[offset..offset + len],
+                    "seed {seed} step {step}: contents differ"
+                );
             }
         }
         if step % 16 == 0 {
             let committed: u64 = pairs.iter().map(|pair| pair.vmo.committed_bytes()).sum();
-            assert_eq!(committed / PAGE_BYTES, (frames_used() - before) as u64, "seed {seed} step {step}: a page counts not once");
+            assert_eq!(
+                committed / PAGE_BYTES,
+                (frames_used() - before) as u64,
+                "seed {seed} step {step}: a page counts not once"
+            );
         }
     }
     for pair in &pairs {
         let mut read = vec![1; pair.bytes.len()];
         pair.vmo.read(0, &mut read).unwrap();
-        assert!(read == pair.bytes, "seed {seed}: contents differ at the end");
+        assert!(
+            read == pair.bytes,
+            "seed {seed}: contents differ at the end"
+        );
     }
     drop(pairs);
     assert_eq!(frames_used(), before, "seed {seed}: frames leaked");

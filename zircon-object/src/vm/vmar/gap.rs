@@ -34,7 +34,10 @@ pub(super) struct Dice {
 
 impl Default for Dice {
     fn default() -> Self {
-        Self { pool: [0; 64], left: 0 }
+        Self {
+            pool: [0; 64],
+            left: 0,
+        }
     }
 }
 
@@ -45,14 +48,20 @@ impl Dice {
             kernel_hal::rng::fill(&mut self.pool);
             self.left = self.pool.len();
         }
-        let number = self.pool[self.left - 8..self.left].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        let number = self.pool[self.left - 8..self.left]
+            .iter()
+            .fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
         self.left -= 8;
         number % bound
     }
 }
 
 /// A place for the wish in one of the free ranges, which come in order.
-pub(super) fn find<I: Iterator<Item = Range<VirtAddr>>>(gaps: impl Fn() -> I, wish: Wish, dice: &mut Dice) -> Option<VirtAddr> {
+pub(super) fn find<I: Iterator<Item = Range<VirtAddr>>>(
+    gaps: impl Fn() -> I,
+    wish: Wish,
+    dice: &mut Dice,
+) -> Option<VirtAddr> {
     if wish.spread == Spread::Compact || aslr() == Aslr::Off {
         return gaps().find_map(|gap| wish.first_in(&gap));
     }
@@ -85,7 +94,9 @@ impl Wish {
     }
 
     fn places(&self, gap: &Range<VirtAddr>) -> u64 {
-        self.first_in(gap).map_or(0, |first| ((gap.end - self.len - first) / self.align) as u64 + 1)
+        self.first_in(gap).map_or(0, |first| {
+            ((gap.end - self.len - first) / self.align) as u64 + 1
+        })
     }
 }
 
@@ -98,9 +109,23 @@ mod tests {
     #[test]
     fn a_compact_wish_takes_the_lowest_aligned_place() {
         let gaps = || [0x1000..0x2000, 0x3000..0x9000].into_iter();
-        let wish = Wish { len: 0x2000, align: 0x4000, spread: Spread::Compact };
+        let wish = Wish {
+            len: 0x2000,
+            align: 0x4000,
+            spread: Spread::Compact,
+        };
         assert_eq!(find(gaps, wish, &mut Dice::default()), Some(0x4000));
         assert_eq!(wish.places(&(0x3000..0x9000)), 1);
-        assert_eq!(find(gaps, Wish { len: 0x7000, ..wish }, &mut Dice::default()), None);
+        assert_eq!(
+            find(
+                gaps,
+                Wish {
+                    len: 0x7000,
+                    ..wish
+                },
+                &mut Dice::default()
+            ),
+            None
+        );
     }
 }

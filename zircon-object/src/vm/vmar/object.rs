@@ -45,8 +45,19 @@ impl Vmar {
         Self::object(AddressSpace::new(base, len)?, RegionTree::ROOT, base, len)
     }
 
-    fn object(space: Arc<AddressSpace>, region: RegionId, start: VirtAddr, len: usize) -> ZxResult<Arc<Self>> {
-        try_arc(Self { base: ObjectBase::new(Signals::empty()), space, region, start, len })
+    fn object(
+        space: Arc<AddressSpace>,
+        region: RegionId,
+        start: VirtAddr,
+        len: usize,
+    ) -> ZxResult<Arc<Self>> {
+        try_arc(Self {
+            base: ObjectBase::new(Signals::empty()),
+            space,
+            region,
+            start,
+            len,
+        })
     }
 
     /// The address space it is part of.
@@ -72,14 +83,22 @@ impl Vmar {
     /// - `AccessDenied`: it would permit more than this one, or be at a fixed place where this one forbids that.
     /// - `NoMemory`: the place is taken, there is no gap, or the kernel heap is exhausted.
     pub fn allocate(&self, options: VmOptions, offset: u64, size: u64) -> ZxResult<Arc<Self>> {
-        let forbidden = VmOptions::SPECIFIC_OVERWRITE | VmOptions::MAP_RANGE | VmOptions::REQUIRE_NON_RESIZABLE | VmOptions::ALLOW_FAULTS;
-        if is_malformed(options) || options.intersects(VmOptions::PERMS) || !size.is_multiple_of(PAGE_BYTES) || options.intersects(forbidden) {
+        let forbidden = VmOptions::SPECIFIC_OVERWRITE
+            | VmOptions::MAP_RANGE
+            | VmOptions::REQUIRE_NON_RESIZABLE
+            | VmOptions::ALLOW_FAULTS;
+        if is_malformed(options)
+            || options.intersects(VmOptions::PERMS)
+            || !size.is_multiple_of(PAGE_BYTES)
+            || options.intersects(forbidden)
+        {
             return Err(ZxError::InvalidArgs);
         }
         let mut tree = self.space.tree.lock();
         let limit = tree.live(self.region)?.options;
         let size = nonzero_size(size)?;
-        let kept = options & (VmOptions::CAN_MAP_PERMS | VmOptions::CAN_MAP_SPECIFIC | VmOptions::COMPACT);
+        let kept =
+            options & (VmOptions::CAN_MAP_PERMS | VmOptions::CAN_MAP_SPECIFIC | VmOptions::COMPACT);
         if !limit.contains(kept & VmOptions::CAN_MAP_PERMS) {
             return Err(ZxError::AccessDenied);
         }
@@ -105,10 +124,21 @@ impl Vmar {
     /// - `NotSupported`: a resizable VMO with `REQUIRE_NON_RESIZABLE`.
     /// - `BadState`: this region was destroyed.
     /// - `NoMemory`: the place is taken, there is no gap, or the kernel heap is exhausted.
-    pub fn map(&self, options: VmOptions, offset: u64, vmo: &Arc<Vmo>, vmo_offset: u64, len: u64, cap: Perms) -> ZxResult<VirtAddr> {
+    pub fn map(
+        &self,
+        options: VmOptions,
+        offset: u64,
+        vmo: &Arc<Vmo>,
+        vmo_offset: u64,
+        len: u64,
+        cap: Perms,
+    ) -> ZxResult<VirtAddr> {
         let perms = perms_of(options);
         let overwrite = options.contains(VmOptions::SPECIFIC_OVERWRITE);
-        if lacks_read(perms) || (overwrite && options.contains(VmOptions::MAP_RANGE)) || options.intersects(VmOptions::CAN_MAP_PERMS) {
+        if lacks_read(perms)
+            || (overwrite && options.contains(VmOptions::MAP_RANGE))
+            || options.intersects(VmOptions::CAN_MAP_PERMS)
+        {
             return Err(ZxError::InvalidArgs);
         }
         if !cap.contains(perms) {
@@ -129,7 +159,10 @@ impl Vmar {
         if !limit.contains(perms) {
             return Err(ZxError::AccessDenied);
         }
-        let len = len.checked_add(PAGE_BYTES - 1).ok_or(ZxError::InvalidArgs)? & !(PAGE_BYTES - 1);
+        let len = len
+            .checked_add(PAGE_BYTES - 1)
+            .ok_or(ZxError::InvalidArgs)?
+            & !(PAGE_BYTES - 1);
         let len = nonzero_size(len)?;
         if !vmo_offset.is_multiple_of(PAGE_BYTES) || vmo_offset.checked_add(len as u64).is_none() {
             return Err(ZxError::InvalidArgs);
@@ -145,7 +178,12 @@ impl Vmar {
         if overwrite {
             tree.unmap(&self.space.hw, self.region, &place, &mut removed)?;
         }
-        let wanted = NewMapping { vmo, first: vmo_offset / PAGE_BYTES, perms, cap: cap & limit };
+        let wanted = NewMapping {
+            vmo,
+            first: vmo_offset / PAGE_BYTES,
+            perms,
+            cap: cap & limit,
+        };
         tree.add_mapping(&self.space.hw, self.region, place, wanted)?;
         if options.contains(VmOptions::MAP_RANGE) {
             if let Some(mapping) = tree.find_mapping(base) {
@@ -233,20 +271,33 @@ impl Vmar {
         tree.live(self.region)?;
         let range = self.inside(addr, size).ok_or(ZxError::OutOfRange)?;
         tree.mappings_in(self.region, &range, &mut |_| Ok(()))?;
-        if tree.vdso_code().is_some_and(|(code, _)| code.start < range.end && range.start < code.end) {
+        if tree
+            .vdso_code()
+            .is_some_and(|(code, _)| code.start < range.end && range.start < code.end)
+        {
             return Err(ZxError::AccessDenied);
         }
         tree.mappings_in(self.region, &range, &mut |place| {
             let part = range.start.max(place.base)..range.end.min(place.base + place.len);
             match op {
                 RangeOp::MapRange => self.enter_present(&place, part),
-                RangeOp::Commit if !place.mapping.perms.contains(Perms::WRITE) => return Err(ZxError::AccessDenied),
+                RangeOp::Commit if !place.mapping.perms.contains(Perms::WRITE) => {
+                    return Err(ZxError::AccessDenied)
+                }
                 RangeOp::Commit => {
-                    place.mapping.vmo.commit(place.offset_of(part.start), part.len() as u64)?;
+                    place
+                        .mapping
+                        .vmo
+                        .commit(place.offset_of(part.start), part.len() as u64)?;
                     self.enter_present(&place, part);
                 }
-                RangeOp::Decommit if !place.mapping.cap.contains(Perms::WRITE) => return Err(ZxError::AccessDenied),
-                RangeOp::Decommit => place.mapping.vmo.decommit(place.offset_of(part.start), part.len() as u64)?,
+                RangeOp::Decommit if !place.mapping.cap.contains(Perms::WRITE) => {
+                    return Err(ZxError::AccessDenied)
+                }
+                RangeOp::Decommit => place
+                    .mapping
+                    .vmo
+                    .decommit(place.offset_of(part.start), part.len() as u64)?,
             }
             Ok(())
         })
@@ -254,7 +305,10 @@ impl Vmar {
 
     /// Checks an address and a length that is rounded up to pages.
     fn range(&self, tree: &RegionTree, addr: VirtAddr, len: u64) -> ZxResult<Range<VirtAddr>> {
-        let size = usize::try_from(len).ok().and_then(round_up).ok_or(ZxError::InvalidArgs)?;
+        let size = usize::try_from(len)
+            .ok()
+            .and_then(round_up)
+            .ok_or(ZxError::InvalidArgs)?;
         if !is_page_aligned(addr) || size == 0 {
             return Err(ZxError::InvalidArgs);
         }
@@ -268,7 +322,13 @@ impl Vmar {
     }
 
     /// The rules of placement that `map` and `allocate` share.
-    fn place(&self, tree: &mut RegionTree, options: VmOptions, offset: u64, size: usize) -> ZxResult<VirtAddr> {
+    fn place(
+        &self,
+        tree: &mut RegionTree,
+        options: VmOptions,
+        offset: u64,
+        size: usize,
+    ) -> ZxResult<VirtAddr> {
         let fixed = options.intersects(VmOptions::SPECIFIC | VmOptions::SPECIFIC_OVERWRITE);
         let upper_limit = options.contains(VmOptions::OFFSET_IS_UPPER_LIMIT);
         let region = tree.live(self.region)?;
@@ -278,13 +338,20 @@ impl Vmar {
         if (fixed || upper_limit) && !region.options.contains(VmOptions::CAN_MAP_SPECIFIC) {
             return Err(ZxError::AccessDenied);
         }
-        let align = options.alignment().and_then(|align| usize::try_from(align).ok()).ok_or(ZxError::InvalidArgs)?;
+        let align = options
+            .alignment()
+            .and_then(|align| usize::try_from(align).ok())
+            .ok_or(ZxError::InvalidArgs)?;
         let offset = usize::try_from(offset).map_err(|_| ZxError::InvalidArgs)?;
         if size > region.len || offset > region.len {
             return Err(ZxError::InvalidArgs);
         }
         if !fixed {
-            let upper = if upper_limit { region.base + offset } else { region.end() };
+            let upper = if upper_limit {
+                region.base + offset
+            } else {
+                region.end()
+            };
             if !is_page_aligned(offset) || (upper_limit && size > offset) {
                 return Err(ZxError::InvalidArgs);
             }
@@ -292,12 +359,25 @@ impl Vmar {
             if region.options.contains(VmOptions::COMPACT) && options.align_log2() > PAGE_SHIFT {
                 return Err(ZxError::InvalidArgs);
             }
-            let compact = region.options.contains(VmOptions::COMPACT) || options.contains(VmOptions::COMPACT);
+            let compact =
+                region.options.contains(VmOptions::COMPACT) || options.contains(VmOptions::COMPACT);
             if region.options.contains(VmOptions::COMPACT) && align > PAGE {
                 return Err(ZxError::InvalidArgs);
             }
-            let spread = if compact { Spread::Compact } else { Spread::Random };
-            return tree.find_gap(self.region, Wish { len: size, align, spread }, upper);
+            let spread = if compact {
+                Spread::Compact
+            } else {
+                Spread::Random
+            };
+            return tree.find_gap(
+                self.region,
+                Wish {
+                    len: size,
+                    align,
+                    spread,
+                },
+                upper,
+            );
         }
         let base = region.base + offset;
         if size > region.len - offset || !is_page_aligned(offset) || base % align != 0 {
@@ -305,7 +385,10 @@ impl Vmar {
         }
         let range = base..base + size;
         if options.contains(VmOptions::SPECIFIC_OVERWRITE) {
-            if tree.vdso_code().is_some_and(|(code, _)| code.start < range.end && range.start < code.end) {
+            if tree
+                .vdso_code()
+                .is_some_and(|(code, _)| code.start < range.end && range.start < code.end)
+            {
                 return Err(ZxError::AccessDenied);
             }
             if region.has_region(&range) {
@@ -325,11 +408,28 @@ impl Vmar {
             return;
         }
         let (memory, first) = mapping.vmo.memory();
-        let start = first.saturating_add(mapping.first).saturating_add(((part.start - place.base) / PAGE) as u64);
-        let pages = (part.len() / PAGE).min(usize::try_from(memory.pages().saturating_sub(start)).unwrap_or(usize::MAX));
-        let flags = |writable| mmu_flags(if writable { mapping.perms } else { mapping.perms - Perms::WRITE }, memory.cache());
+        let start = first
+            .saturating_add(mapping.first)
+            .saturating_add(((part.start - place.base) / PAGE) as u64);
+        let pages = (part.len() / PAGE)
+            .min(usize::try_from(memory.pages().saturating_sub(start)).unwrap_or(usize::MAX));
+        let flags = |writable| {
+            mmu_flags(
+                if writable {
+                    mapping.perms
+                } else {
+                    mapping.perms - Perms::WRITE
+                },
+                memory.cache(),
+            )
+        };
         if let Some(base) = memory.physical() {
-            let _ = self.space.hw.map_contiguous(part.start, base.add(start * PAGE_BYTES), pages, flags(true));
+            let _ = self.space.hw.map_contiguous(
+                part.start,
+                base.add(start * PAGE_BYTES),
+                pages,
+                flags(true),
+            );
             return;
         }
         let mut run: Option<(VirtAddr, bool, Run)> = None;
@@ -337,10 +437,14 @@ impl Vmar {
             Some((at, writable, run)) => self.space.hw.map(at, run.addrs(), flags(writable)),
             None => Ok(()),
         };
-        for (page, at) in (start..start.saturating_add(pages as u64)).zip((part.start..).step_by(PAGE)) {
+        for (page, at) in
+            (start..start.saturating_add(pages as u64)).zip((part.start..).step_by(PAGE))
+        {
             let present = memory.present(page);
             run = match (run, present) {
-                (Some((base, writable, mut run)), Some(page)) if page.writable == writable && !run.is_full() => {
+                (Some((base, writable, mut run)), Some(page))
+                    if page.writable == writable && !run.is_full() =>
+                {
                     run.push(page.addr);
                     Some((base, writable, run))
                 }

@@ -111,8 +111,20 @@ impl RegionTree {
     pub(in crate::vm) fn new(base: VirtAddr, len: usize) -> ZxResult<Self> {
         let options = VmOptions::CAN_MAP_PERMS | VmOptions::CAN_MAP_SPECIFIC;
         let mut regions = Vec::new();
-        regions.try_push(Some(Region { base, len, options, parent: None, children: Vec::new(), alive: true, has_object: true }))?;
-        Ok(Self { regions, dice: Dice::default(), vdso: None })
+        regions.try_push(Some(Region {
+            base,
+            len,
+            options,
+            parent: None,
+            children: Vec::new(),
+            alive: true,
+            has_object: true,
+        }))?;
+        Ok(Self {
+            regions,
+            dice: Dice::default(),
+            vdso: None,
+        })
     }
 
     pub(in crate::vm) fn vdso_code(&self) -> Option<(Range<VirtAddr>, u64)> {
@@ -124,12 +136,17 @@ impl RegionTree {
     }
 
     fn region_mut(&mut self, id: RegionId) -> ZxResult<&mut Region> {
-        self.regions.get_mut(id.0).and_then(Option::as_mut).ok_or(ZxError::Internal)
+        self.regions
+            .get_mut(id.0)
+            .and_then(Option::as_mut)
+            .ok_or(ZxError::Internal)
     }
 
     /// The region, if it was not destroyed.
     pub(super) fn live(&self, id: RegionId) -> ZxResult<&Region> {
-        self.region(id).filter(|region| region.alive).ok_or(ZxError::BadState)
+        self.region(id)
+            .filter(|region| region.alive)
+            .ok_or(ZxError::BadState)
     }
 
     /// The mapping that has an address.
@@ -139,7 +156,13 @@ impl RegionTree {
             let child = region.child_at(addr)?;
             match &child.what {
                 What::Region(id) => region = self.region(*id)?,
-                What::Mapping(mapping) => return Some(Place { base: child.base, len: child.len, mapping }),
+                What::Mapping(mapping) => {
+                    return Some(Place {
+                        base: child.base,
+                        len: child.len,
+                        mapping,
+                    })
+                }
             }
         }
     }
@@ -148,17 +171,41 @@ impl RegionTree {
     ///
     /// # Errors
     /// - `NoMemory`: nothing that fits.
-    pub(super) fn find_gap(&mut self, id: RegionId, wish: Wish, upper: VirtAddr) -> ZxResult<VirtAddr> {
+    pub(super) fn find_gap(
+        &mut self,
+        id: RegionId,
+        wish: Wish,
+        upper: VirtAddr,
+    ) -> ZxResult<VirtAddr> {
         let mut dice = core::mem::take(&mut self.dice);
-        let place = self.live(id).map(|region| find(|| region.gaps(upper), wish, &mut dice));
+        let place = self
+            .live(id)
+            .map(|region| find(|| region.gaps(upper), wish, &mut dice));
         self.dice = dice;
         place?.ok_or(ZxError::NoMemory)
     }
 
     /// Enters a new region at a place that is free.
-    pub(super) fn add_region(&mut self, parent: RegionId, base: VirtAddr, len: usize, options: VmOptions) -> ZxResult<RegionId> {
-        self.region_mut(parent)?.children.try_reserve(1).map_err(|_| ZxError::NoMemory)?;
-        let region = Region { base, len, options, parent: Some(parent), children: Vec::new(), alive: true, has_object: true };
+    pub(super) fn add_region(
+        &mut self,
+        parent: RegionId,
+        base: VirtAddr,
+        len: usize,
+        options: VmOptions,
+    ) -> ZxResult<RegionId> {
+        self.region_mut(parent)?
+            .children
+            .try_reserve(1)
+            .map_err(|_| ZxError::NoMemory)?;
+        let region = Region {
+            base,
+            len,
+            options,
+            parent: Some(parent),
+            children: Vec::new(),
+            alive: true,
+            has_object: true,
+        };
         let id = match self.regions.iter().position(Option::is_none) {
             Some(free) => {
                 self.regions[free] = Some(region);
@@ -169,19 +216,54 @@ impl RegionTree {
                 RegionId(self.regions.len() - 1)
             }
         };
-        self.region_mut(parent)?.insert(Child { base, len, what: What::Region(id) })?;
+        self.region_mut(parent)?.insert(Child {
+            base,
+            len,
+            what: What::Region(id),
+        })?;
         Ok(id)
     }
 
     /// Enters a mapping at a place that is free.
-    pub(super) fn add_mapping(&mut self, hw: &Arc<Hw>, parent: RegionId, place: Range<VirtAddr>, wanted: NewMapping<'_>) -> ZxResult<MapToken> {
-        let NewMapping { vmo, first, perms, cap } = wanted;
+    pub(super) fn add_mapping(
+        &mut self,
+        hw: &Arc<Hw>,
+        parent: RegionId,
+        place: Range<VirtAddr>,
+        wanted: NewMapping<'_>,
+    ) -> ZxResult<MapToken> {
+        let NewMapping {
+            vmo,
+            first,
+            perms,
+            cap,
+        } = wanted;
         let (base, len) = (place.start, place.len());
         let region = self.region_mut(parent)?;
-        region.children.try_reserve(1).map_err(|_| ZxError::NoMemory)?;
-        let token = vmo.add_view(View { hw: hw.clone(), base, first, pages: len / PAGE, perms })?;
-        let mapping = try_box(Mapping { vmo: vmo.clone(), first, perms, cap, token }).inspect_err(|_| vmo.remove_view(token))?;
-        region.insert(Child { base, len, what: What::Mapping(mapping) })?;
+        region
+            .children
+            .try_reserve(1)
+            .map_err(|_| ZxError::NoMemory)?;
+        let token = vmo.add_view(View {
+            hw: hw.clone(),
+            base,
+            first,
+            pages: len / PAGE,
+            perms,
+        })?;
+        let mapping = try_box(Mapping {
+            vmo: vmo.clone(),
+            first,
+            perms,
+            cap,
+            token,
+        })
+        .inspect_err(|_| vmo.remove_view(token))?;
+        region.insert(Child {
+            base,
+            len,
+            what: What::Mapping(mapping),
+        })?;
         if let (Some(code), true) = (vmo.vdso_code(), perms.contains(Perms::EXECUTE)) {
             self.vdso = Some((place, code.start));
         }
@@ -190,11 +272,17 @@ impl RegionTree {
 
     /// Checks that a range may be unmapped: the vDSO's code stays, and regions go as a whole or not at all.
     pub(super) fn check_unmap(&self, id: RegionId, range: &Range<VirtAddr>) -> ZxResult {
-        if self.vdso.as_ref().is_some_and(|(code, _)| code.start < range.end && range.start < code.end) {
+        if self
+            .vdso
+            .as_ref()
+            .is_some_and(|(code, _)| code.start < range.end && range.start < code.end)
+        {
             return Err(ZxError::AccessDenied);
         }
         for child in self.live(id)?.overlapping(range) {
-            if matches!(child.what, What::Region(_)) && !(range.start <= child.base && child.end() <= range.end) {
+            if matches!(child.what, What::Region(_))
+                && !(range.start <= child.base && child.end() <= range.end)
+            {
                 return Err(ZxError::InvalidArgs);
             }
         }
@@ -202,14 +290,24 @@ impl RegionTree {
     }
 
     /// Takes out mappings, cutting those at the edges, and whole regions.
-    pub(super) fn unmap(&mut self, hw: &Arc<Hw>, id: RegionId, range: &Range<VirtAddr>, removed: &mut Removed) -> ZxResult {
+    pub(super) fn unmap(
+        &mut self,
+        hw: &Arc<Hw>,
+        id: RegionId,
+        range: &Range<VirtAddr>,
+        removed: &mut Removed,
+    ) -> ZxResult {
         self.split_at(hw, id, range.start)?;
         self.split_at(hw, id, range.end)?;
         hw.unmap(range.start, range.len() / PAGE);
         loop {
             let region = self.region_mut(id)?;
             let at = region.position(range.start);
-            if region.children.get(at).is_none_or(|child| child.base >= range.end) {
+            if region
+                .children
+                .get(at)
+                .is_none_or(|child| child.base >= range.end)
+            {
                 return Ok(());
             }
             match region.children.remove(at).what {
@@ -222,12 +320,19 @@ impl RegionTree {
     }
 
     /// Takes a region and all below it out of its parent. Its page table entries are gone already or go with the range.
-    pub(super) fn destroy(&mut self, hw: &Arc<Hw>, id: RegionId, removed: &mut Removed) -> ZxResult {
+    pub(super) fn destroy(
+        &mut self,
+        hw: &Arc<Hw>,
+        id: RegionId,
+        removed: &mut Removed,
+    ) -> ZxResult {
         let region = self.live(id)?;
         let (base, len, parent) = (region.base, region.len, region.parent);
         hw.unmap(base, len / PAGE);
         if let Some(parent) = parent {
-            self.region_mut(parent)?.children.retain(|child| !matches!(child.what, What::Region(child) if child == id));
+            self.region_mut(parent)?
+                .children
+                .retain(|child| !matches!(child.what, What::Region(child) if child == id));
         }
         self.bury(id, removed, usize::MAX);
         Ok(())
@@ -248,16 +353,28 @@ impl RegionTree {
     fn bury(&mut self, id: RegionId, removed: &mut Removed, mut budget: usize) -> Left {
         let mut at = id;
         loop {
-            let Ok(region) = self.region_mut(at) else { return Left::Nothing };
+            let Ok(region) = self.region_mut(at) else {
+                return Left::Nothing;
+            };
             region.alive = false;
             match region.children.last() {
-                Some(Child { what: What::Region(child), .. }) => at = *child,
-                Some(Child { what: What::Mapping(_), .. }) => {
+                Some(Child {
+                    what: What::Region(child),
+                    ..
+                }) => at = *child,
+                Some(Child {
+                    what: What::Mapping(_),
+                    ..
+                }) => {
                     if budget == 0 {
                         return Left::More;
                     }
                     budget -= 1;
-                    if let Some(Child { what: What::Mapping(mapping), .. }) = region.children.pop() {
+                    if let Some(Child {
+                        what: What::Mapping(mapping),
+                        ..
+                    }) = region.children.pop()
+                    {
                         removed.push(*mapping);
                     }
                 }
@@ -267,7 +384,9 @@ impl RegionTree {
                     if !region.has_object {
                         self.free(at);
                     }
-                    let Some(parent) = parent.filter(|_| at != id) else { return Left::Nothing };
+                    let Some(parent) = parent.filter(|_| at != id) else {
+                        return Left::Nothing;
+                    };
                     if let Ok(parent) = self.region_mut(parent) {
                         parent.children.pop();
                     }
@@ -297,31 +416,70 @@ impl RegionTree {
     pub(super) fn split_at(&mut self, hw: &Arc<Hw>, id: RegionId, at: VirtAddr) -> ZxResult {
         let region = self.region_mut(id)?;
         let position = region.position(at);
-        let Some(child) = region.children.get(position) else { return Ok(()) };
-        let What::Mapping(mapping) = &child.what else { return Ok(()) };
+        let Some(child) = region.children.get(position) else {
+            return Ok(());
+        };
+        let What::Mapping(mapping) = &child.what else {
+            return Ok(());
+        };
         if child.base >= at {
             return Ok(());
         }
         let (left, right) = ((at - child.base) / PAGE, (child.end() - at) / PAGE);
-        let (vmo, perms, cap, left_token) = (mapping.vmo.clone(), mapping.perms, mapping.cap, mapping.token);
+        let (vmo, perms, cap, left_token) = (
+            mapping.vmo.clone(),
+            mapping.perms,
+            mapping.cap,
+            mapping.token,
+        );
         let first = mapping.first + left as u64;
-        region.children.try_reserve(1).map_err(|_| ZxError::NoMemory)?;
-        let token = vmo.add_view(View { hw: hw.clone(), base: at, first, pages: right, perms })?;
-        let mapping = try_box(Mapping { vmo: vmo.clone(), first, perms, cap, token }).inspect_err(|_| vmo.remove_view(token))?;
+        region
+            .children
+            .try_reserve(1)
+            .map_err(|_| ZxError::NoMemory)?;
+        let token = vmo.add_view(View {
+            hw: hw.clone(),
+            base: at,
+            first,
+            pages: right,
+            perms,
+        })?;
+        let mapping = try_box(Mapping {
+            vmo: vmo.clone(),
+            first,
+            perms,
+            cap,
+            token,
+        })
+        .inspect_err(|_| vmo.remove_view(token))?;
         vmo.change_view(left_token, |view| view.pages = left);
         region.children[position].len = left * PAGE;
-        region.insert(Child { base: at, len: right * PAGE, what: What::Mapping(mapping) })
+        region.insert(Child {
+            base: at,
+            len: right * PAGE,
+            what: What::Mapping(mapping),
+        })
     }
 
     /// Checks that a range is covered by mappings that can have `perms`, from the lowest address up.
-    pub(super) fn check_protect(&self, id: RegionId, range: &Range<VirtAddr>, perms: Perms) -> ZxResult {
+    pub(super) fn check_protect(
+        &self,
+        id: RegionId,
+        range: &Range<VirtAddr>,
+        perms: Perms,
+    ) -> ZxResult {
         let mut next = range.start;
         for child in self.live(id)?.overlapping(range) {
             if child.base > next {
                 return Err(ZxError::NotFound);
             }
-            let What::Mapping(mapping) = &child.what else { return Err(ZxError::InvalidArgs) };
-            let is_vdso_code = self.vdso.as_ref().is_some_and(|(code, _)| code.contains(&child.base));
+            let What::Mapping(mapping) = &child.what else {
+                return Err(ZxError::InvalidArgs);
+            };
+            let is_vdso_code = self
+                .vdso
+                .as_ref()
+                .is_some_and(|(code, _)| code.contains(&child.base));
             if !mapping.cap.contains(perms) || is_vdso_code {
                 return Err(ZxError::AccessDenied);
             }
@@ -334,21 +492,38 @@ impl RegionTree {
     }
 
     /// Gives the mappings of a range, which was checked, new permissions.
-    pub(super) fn protect(&mut self, hw: &Arc<Hw>, id: RegionId, range: &Range<VirtAddr>, perms: Perms) -> ZxResult {
+    pub(super) fn protect(
+        &mut self,
+        hw: &Arc<Hw>,
+        id: RegionId,
+        range: &Range<VirtAddr>,
+        perms: Perms,
+    ) -> ZxResult {
         self.split_at(hw, id, range.start)?;
         self.split_at(hw, id, range.end)?;
         let region = self.region_mut(id)?;
         let start = region.position(range.start);
-        for child in region.children[start..].iter_mut().take_while(|child| child.base < range.end) {
-            let What::Mapping(mapping) = &mut child.what else { continue };
+        for child in region.children[start..]
+            .iter_mut()
+            .take_while(|child| child.base < range.end)
+        {
+            let What::Mapping(mapping) = &mut child.what else {
+                continue;
+            };
             mapping.perms = perms;
-            mapping.vmo.change_view(mapping.token, |view| view.perms = perms);
+            mapping
+                .vmo
+                .change_view(mapping.token, |view| view.perms = perms);
             let (base, pages) = (child.base, child.len / PAGE);
             if perms.is_empty() {
                 hw.unmap(base, pages);
             } else {
                 // A page that the VMO shares must not become writable here; the first write to each finds out by a fault.
-                hw.protect(base, pages, mmu_flags(perms - Perms::WRITE, mapping.vmo.cache_policy()));
+                hw.protect(
+                    base,
+                    pages,
+                    mmu_flags(perms - Perms::WRITE, mapping.vmo.cache_policy()),
+                );
             }
         }
         Ok(())
@@ -358,14 +533,25 @@ impl RegionTree {
     ///
     /// # Errors
     /// - `BadState`: it has.
-    pub(super) fn mappings_in(&self, id: RegionId, range: &Range<VirtAddr>, visit: &mut dyn FnMut(Place<'_>) -> ZxResult) -> ZxResult {
+    pub(super) fn mappings_in(
+        &self,
+        id: RegionId,
+        range: &Range<VirtAddr>,
+        visit: &mut dyn FnMut(Place<'_>) -> ZxResult,
+    ) -> ZxResult {
         let mut next = range.start;
         for child in self.live(id)?.overlapping(range) {
-            let What::Mapping(mapping) = &child.what else { return Err(ZxError::BadState) };
+            let What::Mapping(mapping) = &child.what else {
+                return Err(ZxError::BadState);
+            };
             if child.base > next {
                 return Err(ZxError::BadState);
             }
-            visit(Place { base: child.base, len: child.len, mapping })?;
+            visit(Place {
+                base: child.base,
+                len: child.len,
+                mapping,
+            })?;
             next = child.end();
         }
         if next < range.end {
@@ -376,13 +562,22 @@ impl RegionTree {
 
     /// Walks over everything, parents first.
     pub(in crate::vm) fn for_each(&self, visit: &mut dyn FnMut(Item<'_>)) {
-        let Ok(root) = self.live(Self::ROOT) else { return };
-        visit(Item { base: root.base, len: root.len, depth: 1, what: Visit::Region });
+        let Ok(root) = self.live(Self::ROOT) else {
+            return;
+        };
+        visit(Item {
+            base: root.base,
+            len: root.len,
+            depth: 1,
+            what: Visit::Region,
+        });
         let (mut region, mut depth, mut position) = (root, 2, 0);
         loop {
             let Some(child) = region.children.get(position) else {
                 // Up again: go on behind this region in its parent.
-                let Some(parent) = region.parent.and_then(|parent| self.region(parent)) else { return };
+                let Some(parent) = region.parent.and_then(|parent| self.region(parent)) else {
+                    return;
+                };
                 position = parent.position(region.base) + 1;
                 region = parent;
                 depth -= 1;
@@ -390,12 +585,24 @@ impl RegionTree {
             };
             match &child.what {
                 What::Mapping(mapping) => {
-                    visit(Item { base: child.base, len: child.len, depth, what: Visit::Mapping(mapping) });
+                    visit(Item {
+                        base: child.base,
+                        len: child.len,
+                        depth,
+                        what: Visit::Mapping(mapping),
+                    });
                     position += 1;
                 }
                 What::Region(id) => {
-                    visit(Item { base: child.base, len: child.len, depth, what: Visit::Region });
-                    let Some(inner) = self.region(*id) else { return };
+                    visit(Item {
+                        base: child.base,
+                        len: child.len,
+                        depth,
+                        what: Visit::Region,
+                    });
+                    let Some(inner) = self.region(*id) else {
+                        return;
+                    };
                     (region, depth, position) = (inner, depth + 1, 0);
                 }
             }
@@ -422,12 +629,16 @@ impl Region {
     }
 
     fn child_at(&self, addr: VirtAddr) -> Option<&Child> {
-        self.children.get(self.position(addr)).filter(|child| child.base <= addr)
+        self.children
+            .get(self.position(addr))
+            .filter(|child| child.base <= addr)
     }
 
     fn overlapping<'a>(&'a self, range: &Range<VirtAddr>) -> impl Iterator<Item = &'a Child> {
         let end = range.end;
-        self.children[self.position(range.start)..].iter().take_while(move |child| child.base < end)
+        self.children[self.position(range.start)..]
+            .iter()
+            .take_while(move |child| child.base < end)
     }
 
     /// Whether nothing is in a range.
@@ -437,13 +648,18 @@ impl Region {
 
     /// Whether a region is in a range, wholly or partly.
     pub(super) fn has_region(&self, range: &Range<VirtAddr>) -> bool {
-        self.overlapping(range).any(|child| matches!(child.what, What::Region(_)))
+        self.overlapping(range)
+            .any(|child| matches!(child.what, What::Region(_)))
     }
 
     /// The free ranges below `upper`, in order.
     fn gaps(&self, upper: VirtAddr) -> impl Iterator<Item = Range<VirtAddr>> + '_ {
         let mut next = self.base;
-        let ends = self.children.iter().map(|child| (child.base, child.end())).chain([(upper, upper)]);
+        let ends = self
+            .children
+            .iter()
+            .map(|child| (child.base, child.end()))
+            .chain([(upper, upper)]);
         ends.filter_map(move |(base, end)| {
             let gap = next..base.min(upper);
             next = end;
@@ -452,7 +668,9 @@ impl Region {
     }
 
     fn insert(&mut self, child: Child) -> ZxResult {
-        self.children.try_reserve(1).map_err(|_| ZxError::NoMemory)?;
+        self.children
+            .try_reserve(1)
+            .map_err(|_| ZxError::NoMemory)?;
         let at = self.position(child.base);
         self.children.insert(at, child);
         Ok(())

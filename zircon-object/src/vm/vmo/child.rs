@@ -34,12 +34,22 @@ impl Vmo {
     /// - `NotSupported`: a slice of a resizable VMO; a snapshot of physical memory, of a slice, or of a pager's memory.
     /// - `BadState`: pages are pinned, or memory is not cached.
     /// - `NoMemory`: the kernel heap is exhausted.
-    pub fn create_child(self: &Arc<Self>, kind: ChildKind, resizable: Resizable, offset: u64, size: u64) -> ZxResult<Arc<Self>> {
+    pub fn create_child(
+        self: &Arc<Self>,
+        kind: ChildKind,
+        resizable: Resizable,
+        offset: u64,
+        size: u64,
+    ) -> ZxResult<Arc<Self>> {
         let child = match kind {
             ChildKind::Snapshot if self.is_pager_backed() => return Err(ZxError::NotSupported),
             ChildKind::LateCopy => self.copy_later(resizable, offset, size)?,
-            ChildKind::SnapshotAtLeastOnWrite if self.is_pager_backed() => self.copy_later(resizable, offset, size)?,
-            ChildKind::Snapshot | ChildKind::SnapshotAtLeastOnWrite => self.snapshot(resizable, offset, size)?,
+            ChildKind::SnapshotAtLeastOnWrite if self.is_pager_backed() => {
+                self.copy_later(resizable, offset, size)?
+            }
+            ChildKind::Snapshot | ChildKind::SnapshotAtLeastOnWrite => {
+                self.snapshot(resizable, offset, size)?
+            }
             ChildKind::Slice => self.slice(resizable, offset, size)?,
         };
         let family = self.family_or_found()?;
@@ -58,26 +68,48 @@ impl Vmo {
         Ok(founded)
     }
 
-    fn snapshot(self: &Arc<Self>, resizable: Resizable, offset: u64, size: u64) -> ZxResult<Arc<Self>> {
+    fn snapshot(
+        self: &Arc<Self>,
+        resizable: Resizable,
+        offset: u64,
+        size: u64,
+    ) -> ZxResult<Arc<Self>> {
         if !offset.is_multiple_of(PAGE_BYTES) {
             return Err(ZxError::InvalidArgs);
         }
         let pages = pages_for(size)?;
-        let Kind::Memory(memory) = &self.kind else { return Err(ZxError::NotSupported) };
+        let Kind::Memory(memory) = &self.kind else {
+            return Err(ZxError::NotSupported);
+        };
         let base = new_base();
-        let child = memory.lock().snapshot(offset / PAGE_BYTES, pages, base.koid().0)?;
-        Self::assemble(base, Origin::Snapshot, self.base.koid(), resizable, Kind::Memory(Mutex::new(child)))
+        let child = memory
+            .lock()
+            .snapshot(offset / PAGE_BYTES, pages, base.koid().0)?;
+        Self::assemble(
+            base,
+            Origin::Snapshot,
+            self.base.koid(),
+            resizable,
+            Kind::Memory(Mutex::new(child)),
+        )
     }
 
     /// A child that takes a copy of a page when it first writes it.
-    fn copy_later(self: &Arc<Self>, resizable: Resizable, offset: u64, size: u64) -> ZxResult<Arc<Self>> {
+    fn copy_later(
+        self: &Arc<Self>,
+        resizable: Resizable,
+        offset: u64,
+        size: u64,
+    ) -> ZxResult<Arc<Self>> {
         if !offset.is_multiple_of(PAGE_BYTES) {
             return Err(ZxError::InvalidArgs);
         }
         let pages = pages_for(size)?;
         let (of, skipped, end) = match &self.kind {
             Kind::Memory(_) => (self, 0, u64::MAX),
-            Kind::Slice { of, first, size } => (of, *first, first.saturating_add(size / PAGE_BYTES)),
+            Kind::Slice { of, first, size } => {
+                (of, *first, first.saturating_add(size / PAGE_BYTES))
+            }
         };
         let base = new_base();
         let child = {
@@ -85,12 +117,28 @@ impl Vmo {
             if memory.physical().is_some() {
                 return Err(ZxError::NotSupported);
             }
-            memory.child_behind(of, skipped.saturating_add(offset / PAGE_BYTES)..end, pages, base.koid().0)?
+            memory.child_behind(
+                of,
+                skipped.saturating_add(offset / PAGE_BYTES)..end,
+                pages,
+                base.koid().0,
+            )?
         };
-        Self::assemble(base, Origin::LateCopy, self.base.koid(), resizable, Kind::Memory(Mutex::new(child)))
+        Self::assemble(
+            base,
+            Origin::LateCopy,
+            self.base.koid(),
+            resizable,
+            Kind::Memory(Mutex::new(child)),
+        )
     }
 
-    fn slice(self: &Arc<Self>, resizable: Resizable, offset: u64, size: u64) -> ZxResult<Arc<Self>> {
+    fn slice(
+        self: &Arc<Self>,
+        resizable: Resizable,
+        offset: u64,
+        size: u64,
+    ) -> ZxResult<Arc<Self>> {
         if resizable == Resizable::Yes || !offset.is_multiple_of(PAGE_BYTES) {
             return Err(ZxError::InvalidArgs);
         }
@@ -105,14 +153,26 @@ impl Vmo {
             Kind::Slice { of, first, .. } => (of.clone(), *first),
             Kind::Memory(memory) => {
                 let memory = memory.lock();
-                if memory.cache != CachePolicy::Cached && matches!(memory.backing, Backing::Paged(_)) {
+                if memory.cache != CachePolicy::Cached
+                    && matches!(memory.backing, Backing::Paged(_))
+                {
                     return Err(ZxError::BadState);
                 }
                 (self.clone(), 0)
             }
         };
-        let kind = Kind::Slice { of, first: first + offset / PAGE_BYTES, size };
-        Self::assemble(new_base(), Origin::Slice, self.base.koid(), Resizable::No, kind)
+        let kind = Kind::Slice {
+            of,
+            first: first + offset / PAGE_BYTES,
+            size,
+        };
+        Self::assemble(
+            new_base(),
+            Origin::Slice,
+            self.base.koid(),
+            Resizable::No,
+            kind,
+        )
     }
 }
 
@@ -120,7 +180,12 @@ impl Memory {
     /// The memory of a snapshot that begins at page `first`. Only what lies inside this memory is shared, so that pages
     /// which the child cannot see go away with this one.
     fn snapshot(&mut self, first: u64, pages: u64, owner: u64) -> ZxResult<Self> {
-        let (end, bias, cache, own_pages) = (first.saturating_add(pages).min(self.pages()), self.bias, self.cache, self.pages());
+        let (end, bias, cache, own_pages) = (
+            first.saturating_add(pages).min(self.pages()),
+            self.bias,
+            self.cache,
+            self.pages(),
+        );
         if self.physical().is_some() {
             return Err(ZxError::NotSupported);
         }
@@ -128,9 +193,15 @@ impl Memory {
             return Err(ZxError::BadState);
         }
         self.settle()?;
-        let Backing::Paged(tree) = &self.backing else { return self.copy(first..end, pages, owner) };
+        let Backing::Paged(tree) = &self.backing else {
+            return self.copy(first..end, pages, owner);
+        };
         if first >= end || tree.is_empty() {
-            return Ok(Self::new(pages, Backing::Paged(PageTree::new(owner)), CachePolicy::Cached));
+            return Ok(Self::new(
+                pages,
+                Backing::Paged(PageTree::new(owner)),
+                CachePolicy::Cached,
+            ));
         }
         let mut shared = tree.snapshot(owner);
         if first != 0 {
@@ -149,7 +220,10 @@ impl Memory {
     fn copy(&self, range: Range<u64>, pages: u64, owner: u64) -> ZxResult<Self> {
         let mut tree = PageTree::new(owner);
         for (to, from) in range.enumerate() {
-            let frame = self.with_frame(from, Frame::duplicate).flatten().ok_or(ZxError::NoMemory)?;
+            let frame = self
+                .with_frame(from, Frame::duplicate)
+                .flatten()
+                .ok_or(ZxError::NoMemory)?;
             tree.insert(to as u64, frame)?;
         }
         Ok(Self::new(pages, Backing::Paged(tree), CachePolicy::Cached))

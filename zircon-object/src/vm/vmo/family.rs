@@ -31,7 +31,9 @@ struct Member {
 impl Family {
     /// A family of one.
     pub(super) fn found_by(vmo: &Arc<Vmo>) -> ZxResult<Arc<Self>> {
-        let family = try_arc(Self { members: Mutex::new(Vec::new()) })?;
+        let family = try_arc(Self {
+            members: Mutex::new(Vec::new()),
+        })?;
         insert(&mut family.members.lock(), Member::new(vmo))?;
         Ok(family)
     }
@@ -44,7 +46,10 @@ impl Family {
             let member = get_mut(&mut members, parent.base.koid()).ok_or(ZxError::Internal)?;
             member.children += 1;
             member.links += 1;
-            parent.base.signals().change(Signals::VMO_ZERO_CHILDREN, Signals::empty())
+            parent
+                .base
+                .signals()
+                .change(Signals::VMO_ZERO_CHILDREN, Signals::empty())
         };
         wakes.wake();
         Ok(())
@@ -56,7 +61,9 @@ impl Family {
         let mut wakes = Wakes::none();
         {
             let mut members = self.members.lock();
-            let Some(member) = get_mut(&mut members, koid) else { return };
+            let Some(member) = get_mut(&mut members, koid) else {
+                return;
+            };
             member.vmo = None;
             let (orphans, mut parent) = (member.children, member.parent);
             while let Some(ancestor) = get_mut(&mut members, parent) {
@@ -70,7 +77,10 @@ impl Family {
                 parent = ancestor.parent;
             }
             if let Some(vmo) = &told {
-                wakes = vmo.base.signals().change(Signals::empty(), Signals::VMO_ZERO_CHILDREN);
+                wakes = vmo
+                    .base
+                    .signals()
+                    .change(Signals::empty(), Signals::VMO_ZERO_CHILDREN);
             }
             remove_marks(&mut members, koid);
         }
@@ -90,14 +100,27 @@ impl Family {
 
     /// Living members that have pages of their own, and so may share some of them.
     pub(super) fn sharers(&self) -> usize {
-        self.members.lock().iter().filter(|member| member.vmo.is_some() && matches!(member.origin, Origin::Root | Origin::Snapshot)).count()
+        self.members
+            .lock()
+            .iter()
+            .filter(|member| {
+                member.vmo.is_some() && matches!(member.origin, Origin::Root | Origin::Snapshot)
+            })
+            .count()
     }
 }
 
 impl Member {
     fn new(vmo: &Arc<Vmo>) -> Self {
         let (koid, parent, origin) = (vmo.base.koid(), vmo.parent, vmo.origin);
-        Self { koid, parent, origin, vmo: Some(Arc::downgrade(vmo)), children: 0, links: 0 }
+        Self {
+            koid,
+            parent,
+            origin,
+            vmo: Some(Arc::downgrade(vmo)),
+            children: 0,
+            links: 0,
+        }
     }
 }
 
@@ -109,7 +132,9 @@ fn insert(members: &mut Vec<Member>, member: Member) -> ZxResult {
 }
 
 fn get_mut(members: &mut [Member], koid: Koid) -> Option<&mut Member> {
-    let at = members.binary_search_by_key(&koid, |member| member.koid).ok()?;
+    let at = members
+        .binary_search_by_key(&koid, |member| member.koid)
+        .ok()?;
     members.get_mut(at)
 }
 

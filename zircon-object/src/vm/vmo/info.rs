@@ -22,7 +22,8 @@ impl Vmo {
 
     /// Children that are alive, with those of children that are not.
     pub fn children(&self) -> usize {
-        self.family().map_or(0, |family| family.children_of(self.base.koid()))
+        self.family()
+            .map_or(0, |family| family.children_of(self.base.koid()))
     }
 
     /// Whether a snapshot, or the VMO this is one of, lives and may share pages.
@@ -50,7 +51,9 @@ impl Vmo {
         let Ok(tree) = memory.tree() else { return 0 };
         let end = range.end.saturating_add(first).min(memory.pages());
         let range = memory.in_tree(&(range.start.saturating_add(first).min(end)..end));
-        tree.count_own(range, &|koid| family.as_ref().is_some_and(|family| family.lives(koid)))
+        tree.count_own(range, &|koid| {
+            family.as_ref().is_some_and(|family| family.lives(koid))
+        })
     }
 
     /// Whether its pages are known to adjoin each other.
@@ -70,7 +73,10 @@ impl Vmo {
         };
         flags.set(VmoInfoFlags::PAGER_BACKED, memory.is_pager_backed());
         flags.set(VmoInfoFlags::RESIZABLE, self.resizable == Resizable::Yes);
-        flags.set(VmoInfoFlags::IS_COW_CLONE, matches!(self.origin, Origin::Snapshot | Origin::LateCopy));
+        flags.set(
+            VmoInfoFlags::IS_COW_CLONE,
+            matches!(self.origin, Origin::Snapshot | Origin::LateCopy),
+        );
         VmoInfo {
             koid: self.base.koid().0,
             name: self.name.get(),

@@ -63,7 +63,11 @@ pub(super) enum Missing {
     Pager(Arc<PageSource>),
     /// What the VMO that this one was made from has there, from its page `first` on, for the first `pages` pages; zeros beyond.
     /// That VMO lowers the number when it shrinks.
-    Behind { of: Arc<Vmo>, first: u64, pages: Arc<AtomicU64> },
+    Behind {
+        of: Arc<Vmo>,
+        first: u64,
+        pages: Arc<AtomicU64>,
+    },
 }
 
 /// What a page is wanted for.
@@ -85,7 +89,18 @@ pub(in crate::vm) struct Resolved {
 
 impl Memory {
     pub(super) fn new(pages: u64, backing: Backing, cache: CachePolicy) -> Self {
-        Self { pages, bias: 0, cache, backing, views: Registry::new(), late: None, zero_mapped: false, pins: 0, vdso: None, missing: Missing::Zero }
+        Self {
+            pages,
+            bias: 0,
+            cache,
+            backing,
+            views: Registry::new(),
+            late: None,
+            zero_mapped: false,
+            pins: 0,
+            vdso: None,
+            missing: Missing::Zero,
+        }
     }
 
     pub(in crate::vm) fn pages(&self) -> u64 {
@@ -132,30 +147,50 @@ impl Memory {
     /// - `OutOfRange`: beyond the end.
     /// - `NoMemory`: no frame, or no heap for the tree.
     /// - As [`Memory::fill`].
-    pub(in crate::vm) fn resolve(&mut self, index: u64, access: CommitAccess, by: Option<MapToken>) -> ZxResult<Resolved> {
+    pub(in crate::vm) fn resolve(
+        &mut self,
+        index: u64,
+        access: CommitAccess,
+        by: Option<MapToken>,
+    ) -> ZxResult<Resolved> {
         if index >= self.pages {
             return Err(ZxError::OutOfRange);
         }
         if let Some(first) = self.physical() {
-            return Ok(Resolved { addr: first.add(index * PAGE_BYTES), writable: true });
+            return Ok(Resolved {
+                addr: first.add(index * PAGE_BYTES),
+                writable: true,
+            });
         }
         if access == CommitAccess::Read {
             if let Some(addr) = self.shown(index)? {
-                return Ok(Resolved { addr, writable: false });
+                return Ok(Resolved {
+                    addr,
+                    writable: false,
+                });
             }
         }
         self.fill(index)?;
         if access == CommitAccess::Read && self.cache == CachePolicy::Cached {
             return match self.tree()?.find(index + self.bias) {
-                Some(found) => Ok(Resolved { addr: found.addr, writable: found.sharing == Sharing::Private }),
+                Some(found) => Ok(Resolved {
+                    addr: found.addr,
+                    writable: found.sharing == Sharing::Private,
+                }),
                 None => {
                     let addr = zero_frame()?;
                     self.zero_mapped = true;
-                    Ok(Resolved { addr, writable: false })
+                    Ok(Resolved {
+                        addr,
+                        writable: false,
+                    })
                 }
             };
         }
-        Ok(Resolved { addr: self.make_private(index, by)?, writable: true })
+        Ok(Resolved {
+            addr: self.make_private(index, by)?,
+            writable: true,
+        })
     }
 
     /// A page that is there already, for mapping ahead.
@@ -164,10 +199,16 @@ impl Memory {
             return None;
         }
         if let Some(first) = self.physical() {
-            return Some(Resolved { addr: first.add(index * PAGE_BYTES), writable: true });
+            return Some(Resolved {
+                addr: first.add(index * PAGE_BYTES),
+                writable: true,
+            });
         }
         let found = self.tree().ok()?.find(index + self.bias)?;
-        Some(Resolved { addr: found.addr, writable: found.sharing == Sharing::Private })
+        Some(Resolved {
+            addr: found.addr,
+            writable: found.sharing == Sharing::Private,
+        })
     }
 
     /// Makes the page private and takes what was mapped in its place out of all page tables but that of `by`.
@@ -190,7 +231,11 @@ impl Memory {
     }
 
     /// Runs `use_frame` on the page if it is there; the page stays locked in its place meanwhile.
-    pub(super) fn with_frame<R>(&self, index: u64, use_frame: impl FnOnce(&Frame) -> R) -> Option<R> {
+    pub(super) fn with_frame<R>(
+        &self,
+        index: u64,
+        use_frame: impl FnOnce(&Frame) -> R,
+    ) -> Option<R> {
         self.tree().ok()?.with_frame(index + self.bias, use_frame)
     }
 

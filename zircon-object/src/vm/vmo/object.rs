@@ -70,7 +70,13 @@ impl Vmo {
         let pages = pages_for(size)?;
         let base = new_base();
         let tree = PageTree::new(base.koid().0);
-        Self::with_backing(base, pages, resizable, Backing::Paged(tree), CachePolicy::Cached)
+        Self::with_backing(
+            base,
+            pages,
+            resizable,
+            Backing::Paged(tree),
+            CachePolicy::Cached,
+        )
     }
 
     /// A VMO over physical memory that is no frame of the allocator.
@@ -80,10 +86,19 @@ impl Vmo {
     /// - `NoMemory`: the kernel heap is exhausted.
     pub fn new_physical(paddr: PhysAddr, len: u64, cache: CachePolicy) -> ZxResult<Arc<Self>> {
         let pages = pages_for(len).map_err(|_| ZxError::InvalidArgs)?;
-        if pages == 0 || !paddr.is_page_aligned() || paddr.0.checked_add(pages * PAGE_BYTES).is_none() {
+        if pages == 0
+            || !paddr.is_page_aligned()
+            || paddr.0.checked_add(pages * PAGE_BYTES).is_none()
+        {
             return Err(ZxError::InvalidArgs);
         }
-        Self::with_backing(new_base(), pages, Resizable::No, Backing::Physical(paddr), cache)
+        Self::with_backing(
+            new_base(),
+            pages,
+            Resizable::No,
+            Backing::Physical(paddr),
+            cache,
+        )
     }
 
     /// A VMO of zeroed, physically adjoining pages.
@@ -106,7 +121,13 @@ impl Vmo {
             }
         }
         result?;
-        Self::with_backing(base, pages, Resizable::No, Backing::Contiguous(tree), CachePolicy::Cached)
+        Self::with_backing(
+            base,
+            pages,
+            Resizable::No,
+            Backing::Contiguous(tree),
+            CachePolicy::Cached,
+        )
     }
 
     /// A VMO with a copy of `len` bytes of RAM that the loader left at `paddr`.
@@ -120,14 +141,24 @@ impl Vmo {
         let mut tree = PageTree::new(base.koid().0);
         let mut piece = [0; 512];
         for index in 0..pages {
-            let (done, whole) = (index * PAGE_BYTES, paddr.is_page_aligned() && len - index * PAGE_BYTES >= PAGE_BYTES);
-            let frame = if whole { Frame::garbage() } else { Frame::zeroed() }.ok_or(ZxError::NoMemory)?;
+            let (done, whole) = (
+                index * PAGE_BYTES,
+                paddr.is_page_aligned() && len - index * PAGE_BYTES >= PAGE_BYTES,
+            );
+            let frame = if whole {
+                Frame::garbage()
+            } else {
+                Frame::zeroed()
+            }
+            .ok_or(ZxError::NoMemory)?;
             if whole {
                 frame::phys_copy_page(frame.addr(), paddr.add(done));
             } else {
                 for at in (0..PAGE).step_by(piece.len()) {
                     let from = done + at as u64;
-                    let count = usize::try_from(len.saturating_sub(from)).unwrap_or(usize::MAX).min(piece.len());
+                    let count = usize::try_from(len.saturating_sub(from))
+                        .unwrap_or(usize::MAX)
+                        .min(piece.len());
                     if count != 0 {
                         frame::phys_read(paddr.add(from), &mut piece[..count]);
                         frame.write(at, &piece[..count]);
@@ -136,15 +167,39 @@ impl Vmo {
             }
             tree.insert(index, frame)?;
         }
-        Self::with_backing(base, pages, Resizable::No, Backing::Paged(tree), CachePolicy::Cached)
+        Self::with_backing(
+            base,
+            pages,
+            Resizable::No,
+            Backing::Paged(tree),
+            CachePolicy::Cached,
+        )
     }
 
-    pub(super) fn with_backing(base: ObjectBase, pages: u64, resizable: Resizable, backing: Backing, cache: CachePolicy) -> ZxResult<Arc<Self>> {
+    pub(super) fn with_backing(
+        base: ObjectBase,
+        pages: u64,
+        resizable: Resizable,
+        backing: Backing,
+        cache: CachePolicy,
+    ) -> ZxResult<Arc<Self>> {
         let memory = Memory::new(pages, backing, cache);
-        Self::assemble(base, Origin::Root, Koid::NONE, resizable, Kind::Memory(Mutex::new(memory)))
+        Self::assemble(
+            base,
+            Origin::Root,
+            Koid::NONE,
+            resizable,
+            Kind::Memory(Mutex::new(memory)),
+        )
     }
 
-    pub(super) fn assemble(base: ObjectBase, origin: Origin, parent: Koid, resizable: Resizable, kind: Kind) -> ZxResult<Arc<Self>> {
+    pub(super) fn assemble(
+        base: ObjectBase,
+        origin: Origin,
+        parent: Koid,
+        resizable: Resizable,
+        kind: Kind,
+    ) -> ZxResult<Arc<Self>> {
         try_arc(Self {
             base,
             name: Name::default(),
@@ -188,7 +243,9 @@ impl Vmo {
 
     /// Moves the end of the content from `old` to `new`; `false` when it is not at `old` any more.
     pub(in crate::vm) fn move_content_end(&self, old: u64, new: u64) -> bool {
-        self.content_size.compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        self.content_size
+            .compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
     }
 
     /// Declares this to be a vDSO whose code lies at `code` (byte offsets, whole pages): the rules for executable mappings
@@ -211,7 +268,9 @@ impl Vmo {
         loop {
             match &vmo.kind {
                 Kind::Memory(memory) => return (memory.lock(), first),
-                Kind::Slice { of, first: skip, .. } => {
+                Kind::Slice {
+                    of, first: skip, ..
+                } => {
                     first += skip;
                     vmo = of;
                 }
@@ -243,7 +302,9 @@ impl Vmo {
     /// Changes what a mapping shows; `first` counts from this object's first page.
     pub(in crate::vm) fn change_view(&self, token: MapToken, change: impl FnOnce(&mut View)) {
         let mut memory = self.memory().0;
-        let Some(view) = memory.views.get_mut(token) else { return };
+        let Some(view) = memory.views.get_mut(token) else {
+            return;
+        };
         change(view);
         if memory.is_shown_by_parent() {
             memory.show_again(token);
@@ -287,7 +348,10 @@ pub(super) fn new_base() -> ObjectBase {
 
 /// Pages that hold `size` bytes.
 pub(super) fn pages_for(size: u64) -> ZxResult<u64> {
-    let pages = size.checked_add(PAGE_BYTES - 1).ok_or(ZxError::OutOfRange)? / PAGE_BYTES;
+    let pages = size
+        .checked_add(PAGE_BYTES - 1)
+        .ok_or(ZxError::OutOfRange)?
+        / PAGE_BYTES;
     if pages * PAGE_BYTES > VMO_SIZE_MAX {
         return Err(ZxError::OutOfRange);
     }

@@ -116,7 +116,9 @@ impl Vmo {
     /// - `BadState`: a page that would be cut off is pinned.
     /// - `NoMemory`: a node of the tree could not be copied; the size is as before.
     pub fn set_size(&self, size: u64) -> ZxResult {
-        let (Resizable::Yes, Kind::Memory(memory)) = (self.resizable, &self.kind) else { return Err(ZxError::Unavailable) };
+        let (Resizable::Yes, Kind::Memory(memory)) = (self.resizable, &self.kind) else {
+            return Err(ZxError::Unavailable);
+        };
         let pages = pages_for(size)?;
         let mut memory = memory.lock();
         let old = memory.pages();
@@ -136,7 +138,9 @@ impl Vmo {
     /// - `Unavailable`: the size is fixed.
     /// - `OutOfRange`: the size is beyond the limit.
     pub(in crate::vm) fn grow(&self, size: u64) -> ZxResult {
-        let (Resizable::Yes, Kind::Memory(memory)) = (self.resizable, &self.kind) else { return Err(ZxError::Unavailable) };
+        let (Resizable::Yes, Kind::Memory(memory)) = (self.resizable, &self.kind) else {
+            return Err(ZxError::Unavailable);
+        };
         let pages = pages_for(size)?;
         let mut memory = memory.lock();
         let pages = pages.max(memory.pages());
@@ -155,7 +159,9 @@ impl Vmo {
     /// - `BadState`: it is mapped; or, unless it is physical memory, it has pages, children or a parent.
     pub fn set_cache_policy(&self, cache: CachePolicy) -> ZxResult {
         let related = self.is_child() || self.children() != 0;
-        let Kind::Memory(memory) = &self.kind else { return Err(ZxError::BadState) };
+        let Kind::Memory(memory) = &self.kind else {
+            return Err(ZxError::BadState);
+        };
         let mut memory = memory.lock();
         let free = memory.views.is_empty()
             && match &memory.backing {
@@ -185,7 +191,9 @@ impl Vmo {
         let end = Memory::check(offset, len, self.limit(&memory))?;
         let range = first + offset / PAGE_BYTES..first + end / PAGE_BYTES;
         for index in range.clone() {
-            let pinned = memory.make_private(index, None).and_then(|_| memory.pin_page(index));
+            let pinned = memory
+                .make_private(index, None)
+                .and_then(|_| memory.pin_page(index));
             if let Err(error) = pinned {
                 for index in range.start..index {
                     memory.unpin_page(index)?;
@@ -213,10 +221,16 @@ impl Vmo {
     /// # Errors
     /// - `OutOfRange`: beyond the end.
     /// - `NoMemory`: a page could not be made.
-    pub fn commit_page(&self, offset: u64, access: super::CommitAccess) -> ZxResult<kernel_hal::PhysAddr> {
+    pub fn commit_page(
+        &self,
+        offset: u64,
+        access: super::CommitAccess,
+    ) -> ZxResult<kernel_hal::PhysAddr> {
         let (mut memory, first) = self.memory();
         Memory::check(offset, 1, self.limit(&memory))?;
-        Ok(memory.resolve(first + offset / PAGE_BYTES, access, None)?.addr)
+        Ok(memory
+            .resolve(first + offset / PAGE_BYTES, access, None)?
+            .addr)
     }
 
     /// This object's size, with the memory behind it locked.
@@ -262,7 +276,9 @@ impl Memory {
 
     /// Zeroes part of a page if it is there.
     fn zero_part(&mut self, index: u64, part: Range<usize>) -> ZxResult {
-        if !part.is_empty() && (self.present(index).is_some() || !matches!(self.missing, Missing::Zero)) {
+        if !part.is_empty()
+            && (self.present(index).is_some() || !matches!(self.missing, Missing::Zero))
+        {
             self.make_private(index, None)?;
             self.with_frame(index, |frame| frame.zero(part.start, part.len()));
         }

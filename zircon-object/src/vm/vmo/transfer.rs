@@ -37,7 +37,10 @@ impl Vmo {
         let (mut memory, first) = self.checked(offset, len)?;
         for (index, at, done, count) in pieces(offset, len) {
             let to = &mut into[done..done + count];
-            if memory.with_page(first + index, |frame| frame.read(at, to))?.is_none() {
+            if memory
+                .with_page(first + index, |frame| frame.read(at, to))?
+                .is_none()
+            {
                 into[done..done + count].fill(0);
             }
         }
@@ -55,7 +58,9 @@ impl Vmo {
         let (mut memory, first) = self.checked(offset, from.len())?;
         for (index, at, done, count) in pieces(offset, from.len()) {
             memory.make_private(first + index, None)?;
-            memory.with_frame(first + index, |frame| frame.write(at, &from[done..done + count]));
+            memory.with_frame(first + index, |frame| {
+                frame.write(at, &from[done..done + count])
+            });
         }
         Ok(())
     }
@@ -84,12 +89,18 @@ impl Vmo {
         copy(offset, from, len, |index, at, from, count| {
             let index = first + index;
             memory.make_private(index, None)?;
-            memory.with_frame(index, |frame| user::read_to_frame(from, frame, at, count)).ok_or(ZxError::Internal)
+            memory
+                .with_frame(index, |frame| user::read_to_frame(from, frame, at, count))
+                .ok_or(ZxError::Internal)
         })
     }
 
     /// Checks a transfer in the order in which Zircon finds errors, and locks the memory.
-    fn checked(&self, offset: u64, len: usize) -> ZxResult<(kernel_hal::sync::MutexGuard<'_, Memory>, u64)> {
+    fn checked(
+        &self,
+        offset: u64,
+        len: usize,
+    ) -> ZxResult<(kernel_hal::sync::MutexGuard<'_, Memory>, u64)> {
         let len = len as u64;
         offset.checked_add(len).ok_or(ZxError::OutOfRange)?;
         let (memory, first) = self.memory();
@@ -105,7 +116,12 @@ impl Vmo {
 }
 
 /// Copies page by page until done, a fault, or the end of a piece.
-fn copy(offset: u64, user: VirtAddr, len: usize, mut page: impl FnMut(u64, usize, VirtAddr, usize) -> ZxResult<Result<(), UserFault>>) -> ZxResult<Progress> {
+fn copy(
+    offset: u64,
+    user: VirtAddr,
+    len: usize,
+    mut page: impl FnMut(u64, usize, VirtAddr, usize) -> ZxResult<Result<(), UserFault>>,
+) -> ZxResult<Progress> {
     let len = len.min(PIECE);
     for (index, at, done, count) in pieces(offset, len) {
         let user = user.wrapping_add(done);
@@ -113,10 +129,16 @@ fn copy(offset: u64, user: VirtAddr, len: usize, mut page: impl FnMut(u64, usize
             // Bytes of this page before the fault have been copied; a fault outside the range counts none.
             let part = fault.addr.wrapping_sub(user);
             let done = if part < count { done + part } else { done };
-            return Ok(Progress { done, fault: Some(fault) });
+            return Ok(Progress {
+                done,
+                fault: Some(fault),
+            });
         }
     }
-    Ok(Progress { done: len, fault: None })
+    Ok(Progress {
+        done: len,
+        fault: None,
+    })
 }
 
 /// Cuts `[offset, offset + len)` at page boundaries: page number, offset in the page, bytes before, bytes of this piece.
