@@ -51,6 +51,12 @@ fn main() {
                 "        SyscallId::{} => result({}(caller{args}).await),",
                 call.variant, handler.path
             );
+        } else if call.is_noreturn() {
+            let _ = writeln!(
+                now,
+                "        SyscallId::{} => {{ {}(caller{args}); Dispatched::Done(0) }}",
+                call.variant, handler.path
+            );
         } else {
             let _ = writeln!(
                 now,

@@ -149,7 +149,7 @@ fn gaps_join() {
     let taken = &mut taken[..count];
     taken.sort_unstable();
     let is_large =
-        |run: &[PhysAddr]| run[0].0 % (512 << 12) == 0 && run[511] == run[0].add(511 << 12);
+        |run: &[PhysAddr]| run[0].0.is_multiple_of(512 << 12) && run[511] == run[0].add(511 << 12);
     let at = taken
         .windows(512)
         .position(is_large)

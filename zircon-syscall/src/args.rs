@@ -30,18 +30,19 @@ macro_rules! narrow {
 }
 narrow!(u8, u16, u32, usize);
 
-macro_rules! signed {
-    ($($ty:ty),*) => {$(
-        impl FromRegister for $ty {
-            #[inline(always)]
-            #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "the register's bits are the two's complement value")]
-            fn from_register(raw: u64) -> Self {
-                raw as $ty
-            }
-        }
-    )*};
+impl FromRegister for i32 {
+    #[inline(always)]
+    fn from_register(raw: u64) -> Self {
+        arg::<u32>(raw).cast_signed()
+    }
 }
-signed!(i32, i64);
+
+impl FromRegister for i64 {
+    #[inline(always)]
+    fn from_register(raw: u64) -> Self {
+        raw.cast_signed()
+    }
+}
 
 impl FromRegister for u64 {
     #[inline(always)]
@@ -96,14 +97,10 @@ pub(crate) fn result<T: IntoRegister>(value: T) -> u64 {
 
 impl IntoRegister for ZxResult {
     #[inline(always)]
-    #[expect(
-        clippy::cast_sign_loss,
-        reason = "a status is sign-extended into the register"
-    )]
     fn into_register(self) -> u64 {
         match self {
             Ok(()) => 0,
-            Err(error) => i64::from(error as i32) as u64,
+            Err(error) => i64::from(error as i32).cast_unsigned(),
         }
     }
 }
@@ -119,12 +116,8 @@ impl IntoRegister for i32 {
 /// Times and ticks.
 impl IntoRegister for i64 {
     #[inline(always)]
-    #[expect(
-        clippy::cast_sign_loss,
-        reason = "the register's bits are the two's complement value"
-    )]
     fn into_register(self) -> u64 {
-        self as u64
+        self.cast_unsigned()
     }
 }
 
@@ -133,13 +126,6 @@ impl IntoRegister for u64 {
     #[inline(always)]
     fn into_register(self) -> u64 {
         self
-    }
-}
-
-/// Calls that do not return.
-impl IntoRegister for () {
-    fn into_register(self) -> u64 {
-        0
     }
 }
 

@@ -71,6 +71,7 @@ pub(crate) fn sys_vmar_destroy(caller: &Caller<'_>, handle: HandleValue) -> ZxRe
 /// - `BadHandle`, `WrongType`: the VMAR's handle, then the VMO's.
 /// - `AccessDenied`: the VMO's handle lacks MAP.
 /// - Otherwise what [`Vmar::map`] says, or `InvalidArgs` when `mapped_addr` cannot be written; nothing is mapped then.
+#[expect(clippy::too_many_arguments, reason = "the call has that many")]
 pub(crate) fn sys_vmar_map(
     caller: &Caller<'_>,
     handle: HandleValue,

@@ -52,11 +52,14 @@ impl Message {
     /// - `NoMemory`: the kernel heap is exhausted.
     #[inline(always)]
     pub fn of_length(len: usize) -> ZxResult<Self> {
-        let body = match len {
-            ..=SHORT => block::<SHORT>(len, Vec::new())?,
-            ..=MIDDLE => block::<MIDDLE>(len, Vec::new())?,
-            ..=LARGE => block::<LARGE>(len, Vec::new())?,
-            _ => block::<0>(len, zeros(len)?)?,
+        let body = if len <= SHORT {
+            block::<SHORT>(len, Vec::new())?
+        } else if len <= MIDDLE {
+            block::<MIDDLE>(len, Vec::new())?
+        } else if len <= LARGE {
+            block::<LARGE>(len, Vec::new())?
+        } else {
+            block::<0>(len, zeros(len)?)?
         };
         Ok(Self { body: Some(body) })
     }
