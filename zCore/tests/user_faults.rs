@@ -19,8 +19,8 @@ use user_code::user_code;
 
 const TRAP_FLAG: u64 = 1 << 8;
 const INTERRUPT_FLAG: u64 = 1 << 9;
-/// IOPL, NT, VM, VIF, VIP and all that has no name.
-const FORBIDDEN_FLAGS: u64 = !0x0025_0fd7;
+/// IOPL, VM, VIF, VIP and all that has no name. NT is the program's own: it means nothing in 64-bit mode.
+const FORBIDDEN_FLAGS: u64 = !0x0025_4fd7;
 const GENERAL_PROTECTION: u64 = 13;
 
 #[no_mangle]

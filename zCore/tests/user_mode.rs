@@ -29,6 +29,8 @@ const VECTORS: [u8; 41] = [
     0x66, 0x48, 0x0f, 0x7e, 0xc6, 0x64, 0x48, 0x8b, 0x14, 0x25, 0, 0, 0, 0, 0x65, 0x4c, 0x8b, 0x04,
     0x25, 8, 0, 0, 0, 0xeb, 0xe1,
 ];
+/// The bit of RFLAGS that reads as one, whatever is written.
+const ALWAYS_ONE: u64 = 1 << 1;
 const TRAP_FLAG: u64 = 1 << 8;
 const DIRECTION: u64 = 1 << 10;
 const IO_PRIVILEGE: u64 = 3 << 12;
@@ -64,6 +66,7 @@ fn syscalls() {
     let expected = GeneralRegs {
         rax: 7,
         rip: CODE_AT as u64 + 7,
+        rflags: at_start.rflags | ALWAYS_ONE,
         ..at_start
     };
     assert_eq!(thread.regs, expected);
