@@ -1,6 +1,6 @@
 //! Channels: create, read, write and call.
 //!
-//! What becomes of the handles in a write is in [`outgoing`]; this file has the order of the steps.
+//! What becomes of the handles in a write is in `outgoing.rs`; this file has the order of the steps.
 
 use crate::level::Queues;
 use crate::outgoing::{Dispositions, Outgoing};

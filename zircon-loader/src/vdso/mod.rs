@@ -1,7 +1,7 @@
 //! The vDSO that the kernel was given: what its numbers mean, where calls may come from, what it is told at boot.
 //!
 //! Syscall numbers are private to a vDSO build, so nothing here is fixed: [`image`] checks the layout, [`symbols`] reads the
-//! symbol tables, [`scan`] finds every `syscall` instruction and names it, [`constants`] fills in what the system is like, and
+//! symbol tables, [`mod@scan`] finds every `syscall` instruction and names it, [`constants`] fills in what the system is like, and
 //! [`variants`] makes the restricted copies. A stripped image is enough; an unstripped one is read by its exact symbols.
 
 mod constants;
