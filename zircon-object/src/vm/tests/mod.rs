@@ -1,8 +1,11 @@
 //! Tests of VMOs and address spaces on the hosted HAL.
 
+mod mapping;
 mod model;
 mod pager;
+mod user;
 mod vmar;
+mod vmar_model;
 mod vmo;
 
 use super::vmo::warm_zero_frame;

@@ -1,7 +1,9 @@
 //! The VMAR object and its calls, with the checks in the order in which Zircon makes them (`facts/calls.md`, 10).
 
+use super::destroy::Removed;
 use super::gap::{Spread, Wish};
-use super::tree::{NewMapping, Place, RegionId, RegionTree, Removed};
+use super::region::{NewMapping, Place, RegionId};
+use super::tree::RegionTree;
 use crate::alloc_try::try_arc;
 use crate::object::{KernelObject, ObjectBase, TypedObject};
 use crate::vm::fault::Run;

@@ -1,107 +1,26 @@
-//! The regions of one address space: sorted arrays of children, under the address space's lock.
+//! The regions of one address space, under the address space's lock: finding, adding, cutting, protecting.
 //!
 //! Regions have numbers, so that a VMAR object can name its region without owning it. A number is given out again only when
 //! the region is destroyed and its VMAR object is gone.
 
 use super::gap::{find, Dice, Wish};
+use super::region::{Child, Mapping, NewMapping, Place, Region, RegionId, What};
 use crate::alloc_try::{try_box, TryPush};
 use crate::vm::hw::{mmu_flags, Hw};
 use crate::vm::registry::{MapToken, View};
-use crate::vm::vmo::Vmo;
-use crate::vm::{Perms, VmOptions, PAGE, PAGE_BYTES};
-use alloc::boxed::Box;
+use crate::vm::{Perms, VmOptions, PAGE};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 use kernel_hal::VirtAddr;
 use zx_abi::{ZxError, ZxResult};
 
-/// Number of a region.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct RegionId(usize);
-
 /// All regions of an address space.
 pub(in crate::vm) struct RegionTree {
-    regions: Vec<Option<Region>>,
+    pub(super) regions: Vec<Option<Region>>,
     dice: Dice,
     /// Where the vDSO's code is mapped, and its offset in the vDSO.
-    vdso: Option<(Range<VirtAddr>, u64)>,
-}
-
-/// One VMAR.
-pub(super) struct Region {
-    pub(super) base: VirtAddr,
-    pub(super) len: usize,
-    /// CAN_MAP_* and COMPACT.
-    pub(super) options: VmOptions,
-    parent: Option<RegionId>,
-    /// In order of addresses, without overlap.
-    children: Vec<Child>,
-    alive: bool,
-    has_object: bool,
-}
-
-struct Child {
-    base: VirtAddr,
-    len: usize,
-    what: What,
-}
-
-enum What {
-    Region(RegionId),
-    Mapping(Box<Mapping>),
-}
-
-/// Part of a VMO, mapped.
-pub(in crate::vm) struct Mapping {
-    pub(in crate::vm) vmo: Arc<Vmo>,
-    /// First page of the VMO.
-    pub(in crate::vm) first: u64,
-    /// What the program may do now.
-    pub(in crate::vm) perms: Perms,
-    /// What `protect` may give it.
-    pub(super) cap: Perms,
-    pub(in crate::vm) token: MapToken,
-}
-
-/// What was taken out of the tree; to be dropped once the address space is unlocked, because VMOs may die with it.
-#[must_use = "drop it after the address space is unlocked"]
-#[derive(Default)]
-pub(in crate::vm) struct Removed(Vec<Arc<Vmo>>);
-
-/// A mapping and where it is.
-pub(in crate::vm) struct Place<'a> {
-    pub(in crate::vm) base: VirtAddr,
-    pub(in crate::vm) len: usize,
-    pub(in crate::vm) mapping: &'a Mapping,
-}
-
-/// Whether a step of destruction was the last one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::vm) enum Left {
-    Nothing,
-    More,
-}
-
-impl Place<'_> {
-    /// Offset in the VMO of an address inside.
-    pub(in crate::vm) fn offset_of(&self, addr: VirtAddr) -> u64 {
-        self.mapping.first * PAGE_BYTES + (addr - self.base) as u64
-    }
-}
-
-/// An item of a walk over the tree.
-pub(in crate::vm) struct Item<'a> {
-    pub(in crate::vm) base: VirtAddr,
-    pub(in crate::vm) len: usize,
-    pub(in crate::vm) depth: u64,
-    pub(in crate::vm) what: Visit<'a>,
-}
-
-/// What an item of a walk is.
-pub(in crate::vm) enum Visit<'a> {
-    Region,
-    Mapping(&'a Mapping),
+    pub(super) vdso: Option<(Range<VirtAddr>, u64)>,
 }
 
 impl RegionTree {
@@ -131,11 +50,11 @@ impl RegionTree {
         self.vdso.clone()
     }
 
-    fn region(&self, id: RegionId) -> Option<&Region> {
+    pub(super) fn region(&self, id: RegionId) -> Option<&Region> {
         self.regions.get(id.0)?.as_ref()
     }
 
-    fn region_mut(&mut self, id: RegionId) -> ZxResult<&mut Region> {
+    pub(super) fn region_mut(&mut self, id: RegionId) -> ZxResult<&mut Region> {
         self.regions
             .get_mut(id.0)
             .and_then(Option::as_mut)
@@ -270,148 +189,6 @@ impl RegionTree {
         Ok(token)
     }
 
-    /// Checks that a range may be unmapped: the vDSO's code stays, and regions go as a whole or not at all.
-    pub(super) fn check_unmap(&self, id: RegionId, range: &Range<VirtAddr>) -> ZxResult {
-        if self
-            .vdso
-            .as_ref()
-            .is_some_and(|(code, _)| code.start < range.end && range.start < code.end)
-        {
-            return Err(ZxError::AccessDenied);
-        }
-        for child in self.live(id)?.overlapping(range) {
-            if matches!(child.what, What::Region(_))
-                && !(range.start <= child.base && child.end() <= range.end)
-            {
-                return Err(ZxError::InvalidArgs);
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes out mappings, cutting those at the edges, and whole regions.
-    pub(super) fn unmap(
-        &mut self,
-        hw: &Arc<Hw>,
-        id: RegionId,
-        range: &Range<VirtAddr>,
-        removed: &mut Removed,
-    ) -> ZxResult {
-        self.split_at(hw, id, range.start)?;
-        self.split_at(hw, id, range.end)?;
-        hw.unmap(range.start, range.len() / PAGE);
-        loop {
-            let region = self.region_mut(id)?;
-            let at = region.position(range.start);
-            if region
-                .children
-                .get(at)
-                .is_none_or(|child| child.base >= range.end)
-            {
-                return Ok(());
-            }
-            match region.children.remove(at).what {
-                What::Mapping(mapping) => removed.push(*mapping),
-                What::Region(child) => {
-                    self.bury(child, removed, usize::MAX);
-                }
-            }
-        }
-    }
-
-    /// Takes a region and all below it out of its parent. Its page table entries are gone already or go with the range.
-    pub(super) fn destroy(
-        &mut self,
-        hw: &Arc<Hw>,
-        id: RegionId,
-        removed: &mut Removed,
-    ) -> ZxResult {
-        let region = self.live(id)?;
-        let (base, len, parent) = (region.base, region.len, region.parent);
-        hw.unmap(base, len / PAGE);
-        if let Some(parent) = parent {
-            self.region_mut(parent)?
-                .children
-                .retain(|child| !matches!(child.what, What::Region(child) if child == id));
-        }
-        self.bury(id, removed, usize::MAX);
-        Ok(())
-    }
-
-    /// Destroys everything, the root too, in steps of at most `budget` mappings; whether more is left to do.
-    pub(in crate::vm) fn teardown_step(&mut self, hw: &Arc<Hw>, budget: usize) -> (Removed, Left) {
-        let mut removed = Removed::default();
-        self.vdso = None;
-        if let Ok(root) = self.live(Self::ROOT) {
-            hw.unmap(root.base, root.len / PAGE);
-        }
-        let left = self.bury(Self::ROOT, &mut removed, budget);
-        (removed, left)
-    }
-
-    /// Marks a region and all below it dead. Depth first without recursion: programs choose the depth.
-    fn bury(&mut self, id: RegionId, removed: &mut Removed, mut budget: usize) -> Left {
-        let mut at = id;
-        loop {
-            let Ok(region) = self.region_mut(at) else {
-                return Left::Nothing;
-            };
-            region.alive = false;
-            match region.children.last() {
-                Some(Child {
-                    what: What::Region(child),
-                    ..
-                }) => at = *child,
-                Some(Child {
-                    what: What::Mapping(_),
-                    ..
-                }) => {
-                    if budget == 0 {
-                        return Left::More;
-                    }
-                    budget -= 1;
-                    if let Some(Child {
-                        what: What::Mapping(mapping),
-                        ..
-                    }) = region.children.pop()
-                    {
-                        removed.push(*mapping);
-                    }
-                }
-                None => {
-                    let parent = region.parent;
-                    region.children = Vec::new();
-                    if !region.has_object {
-                        self.free(at);
-                    }
-                    let Some(parent) = parent.filter(|_| at != id) else {
-                        return Left::Nothing;
-                    };
-                    if let Ok(parent) = self.region_mut(parent) {
-                        parent.children.pop();
-                    }
-                    at = parent;
-                }
-            }
-        }
-    }
-
-    /// The VMAR object of the region is gone.
-    pub(super) fn object_gone(&mut self, id: RegionId) {
-        if let Ok(region) = self.region_mut(id) {
-            region.has_object = false;
-            if !region.alive {
-                self.free(id);
-            }
-        }
-    }
-
-    fn free(&mut self, id: RegionId) {
-        if let Some(slot) = self.regions.get_mut(id.0) {
-            *slot = None;
-        }
-    }
-
     /// Cuts the mapping that has `at` inside into two that meet there.
     pub(super) fn split_at(&mut self, hw: &Arc<Hw>, id: RegionId, at: VirtAddr) -> ZxResult {
         let region = self.region_mut(id)?;
@@ -527,168 +304,5 @@ impl RegionTree {
             }
         }
         Ok(())
-    }
-
-    /// The mappings of a range, which must have no holes and no regions.
-    ///
-    /// # Errors
-    /// - `BadState`: it has.
-    pub(super) fn mappings_in(
-        &self,
-        id: RegionId,
-        range: &Range<VirtAddr>,
-        visit: &mut dyn FnMut(Place<'_>) -> ZxResult,
-    ) -> ZxResult {
-        let mut next = range.start;
-        for child in self.live(id)?.overlapping(range) {
-            let What::Mapping(mapping) = &child.what else {
-                return Err(ZxError::BadState);
-            };
-            if child.base > next {
-                return Err(ZxError::BadState);
-            }
-            visit(Place {
-                base: child.base,
-                len: child.len,
-                mapping,
-            })?;
-            next = child.end();
-        }
-        if next < range.end {
-            return Err(ZxError::BadState);
-        }
-        Ok(())
-    }
-
-    /// Walks over everything, parents first.
-    pub(in crate::vm) fn for_each(&self, visit: &mut dyn FnMut(Item<'_>)) {
-        let Ok(root) = self.live(Self::ROOT) else {
-            return;
-        };
-        visit(Item {
-            base: root.base,
-            len: root.len,
-            depth: 1,
-            what: Visit::Region,
-        });
-        let (mut region, mut depth, mut position) = (root, 2, 0);
-        loop {
-            let Some(child) = region.children.get(position) else {
-                // Up again: go on behind this region in its parent.
-                let Some(parent) = region.parent.and_then(|parent| self.region(parent)) else {
-                    return;
-                };
-                position = parent.position(region.base) + 1;
-                region = parent;
-                depth -= 1;
-                continue;
-            };
-            match &child.what {
-                What::Mapping(mapping) => {
-                    visit(Item {
-                        base: child.base,
-                        len: child.len,
-                        depth,
-                        what: Visit::Mapping(mapping),
-                    });
-                    position += 1;
-                }
-                What::Region(id) => {
-                    visit(Item {
-                        base: child.base,
-                        len: child.len,
-                        depth,
-                        what: Visit::Region,
-                    });
-                    let Some(inner) = self.region(*id) else {
-                        return;
-                    };
-                    (region, depth, position) = (inner, depth + 1, 0);
-                }
-            }
-        }
-    }
-}
-
-/// What a new mapping shows and permits.
-pub(super) struct NewMapping<'a> {
-    pub(super) vmo: &'a Arc<Vmo>,
-    pub(super) first: u64,
-    pub(super) perms: Perms,
-    pub(super) cap: Perms,
-}
-
-impl Region {
-    pub(super) fn end(&self) -> VirtAddr {
-        self.base + self.len
-    }
-
-    /// Position of the first child that ends behind `addr`.
-    fn position(&self, addr: VirtAddr) -> usize {
-        self.children.partition_point(|child| child.end() <= addr)
-    }
-
-    fn child_at(&self, addr: VirtAddr) -> Option<&Child> {
-        self.children
-            .get(self.position(addr))
-            .filter(|child| child.base <= addr)
-    }
-
-    fn overlapping<'a>(&'a self, range: &Range<VirtAddr>) -> impl Iterator<Item = &'a Child> {
-        let end = range.end;
-        self.children[self.position(range.start)..]
-            .iter()
-            .take_while(move |child| child.base < end)
-    }
-
-    /// Whether nothing is in a range.
-    pub(super) fn is_free(&self, range: &Range<VirtAddr>) -> bool {
-        self.overlapping(range).next().is_none()
-    }
-
-    /// Whether a region is in a range, wholly or partly.
-    pub(super) fn has_region(&self, range: &Range<VirtAddr>) -> bool {
-        self.overlapping(range)
-            .any(|child| matches!(child.what, What::Region(_)))
-    }
-
-    /// The free ranges below `upper`, in order.
-    fn gaps(&self, upper: VirtAddr) -> impl Iterator<Item = Range<VirtAddr>> + '_ {
-        let mut next = self.base;
-        let ends = self
-            .children
-            .iter()
-            .map(|child| (child.base, child.end()))
-            .chain([(upper, upper)]);
-        ends.filter_map(move |(base, end)| {
-            let gap = next..base.min(upper);
-            next = end;
-            (gap.start < gap.end).then_some(gap)
-        })
-    }
-
-    fn insert(&mut self, child: Child) -> ZxResult {
-        self.children
-            .try_reserve(1)
-            .map_err(|_| ZxError::NoMemory)?;
-        let at = self.position(child.base);
-        self.children.insert(at, child);
-        Ok(())
-    }
-}
-
-impl Child {
-    fn end(&self) -> VirtAddr {
-        self.base + self.len
-    }
-}
-
-impl Removed {
-    /// Takes a mapping in: its VMO forgets it now and is let go later, or now when there is no memory for the list.
-    fn push(&mut self, mapping: Mapping) {
-        mapping.vmo.remove_view(mapping.token);
-        if self.0.try_reserve(1).is_ok() {
-            self.0.push(mapping.vmo);
-        }
     }
 }

@@ -1,0 +1,340 @@
+//! Pages by index: looked up, made, shared with snapshots.
+
+use super::count::{claim, walk_in};
+use super::node::{slot_of, unique_inner, unique_leaf, Inner, Leaf, Link, Slot, BITS, FANOUT};
+use super::release::{release, remove_in, Sink};
+use crate::alloc_try::try_arc;
+use alloc::sync::Arc;
+use core::ops::Range;
+use kernel_hal::frame::{Frame, FrameBatch};
+use kernel_hal::PhysAddr;
+use zx_abi::{ZxError, ZxResult};
+
+/// Pages by index.
+pub(in crate::vm) struct PageTree {
+    root: Option<Link>,
+    /// Levels above the leaf.
+    height: u32,
+    /// Koid of the VMO whose tree this is: what it commits is stamped with it, for the attribution of shared pages.
+    owner: u64,
+}
+
+/// A page as a lookup finds it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::vm) struct Found {
+    pub(in crate::vm) addr: PhysAddr,
+    pub(in crate::vm) sharing: Sharing,
+}
+
+/// Whether a page may be written in place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::vm) enum Sharing {
+    /// Only this tree sees the page.
+    Private,
+    /// Some other tree may see it too: a write needs a copy.
+    MaybeShared,
+}
+
+/// What making a page writable did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::vm) enum Change {
+    /// The page was there.
+    None,
+    /// There was no page at the index.
+    New,
+    /// A copy took the place of a shared page.
+    Replaced,
+}
+
+/// What becomes of the stamps on pages that the tree lets go while others still see them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::vm) enum Stamps {
+    /// The owner lives on without the pages: they count for nobody until claimed.
+    Clear,
+    /// The owner dies, or does not own what is let go.
+    Leave,
+}
+
+impl PageTree {
+    pub(in crate::vm) const fn new(owner: u64) -> Self {
+        Self {
+            root: None,
+            height: 0,
+            owner,
+        }
+    }
+
+    /// A tree that sees the same pages. O(1); both sides copy on write from now on.
+    pub(in crate::vm) fn snapshot(&self, owner: u64) -> Self {
+        Self {
+            root: self.root.clone(),
+            height: self.height,
+            owner,
+        }
+    }
+
+    pub(in crate::vm) fn is_empty(&self) -> bool {
+        self.root.is_none()
+    }
+
+    /// Whether there is a page anywhere.
+    pub(in crate::vm) fn has_pages(&self) -> bool {
+        let mut found = false;
+        self.walk(0..u64::MAX, &mut |_, slot, _, _| {
+            found |= slot.frame().is_some()
+        });
+        found
+    }
+
+    /// Runs `use_page` on the leaf slot of a page that is there.
+    fn with_slot<R>(&self, index: u64, use_page: impl FnOnce(&Slot, Sharing) -> R) -> Option<R> {
+        if !self.covers(index) {
+            return None;
+        }
+        let mut shift = self.height * BITS;
+        let mut link = self.root.as_ref()?;
+        let mut sharing = Sharing::Private;
+        loop {
+            match link {
+                Link::Inner(inner) => {
+                    if Arc::strong_count(inner) != 1 {
+                        sharing = Sharing::MaybeShared;
+                    }
+                    link = inner.links[slot_of(index, shift)].as_ref()?;
+                    shift -= BITS;
+                }
+                Link::Leaf(leaf) => {
+                    if Arc::strong_count(leaf) != 1 {
+                        sharing = Sharing::MaybeShared;
+                    }
+                    let slots = leaf.slots.lock();
+                    return Some(use_page(&slots[slot_of(index, 0)], sharing));
+                }
+            }
+        }
+    }
+
+    /// The page at `index`, if there is one.
+    pub(in crate::vm) fn find(&self, index: u64) -> Option<Found> {
+        self.with_slot(index, |slot, sharing| slot.found(sharing))
+            .flatten()
+    }
+
+    /// Runs `use_frame` on the page at `index`, with its leaf locked.
+    pub(in crate::vm) fn with_frame<R>(
+        &self,
+        index: u64,
+        use_frame: impl FnOnce(&Frame) -> R,
+    ) -> Option<R> {
+        self.with_slot(index, |slot, _| slot.frame().map(use_frame))
+            .flatten()
+    }
+
+    /// Makes the page at `index` private: a zeroed one where there is none, a copy of a shared one.
+    pub(in crate::vm) fn make_private(&mut self, index: u64) -> ZxResult<(PhysAddr, Change)> {
+        let owner = self.owner;
+        let slot = self.slot_mut(index)?;
+        match slot {
+            Slot::Owned { frame, .. } => Ok((frame.addr(), Change::None)),
+            Slot::Empty => {
+                let frame = Frame::zeroed().ok_or(ZxError::NoMemory)?;
+                let addr = frame.addr();
+                *slot = Slot::Owned { frame, pins: 0 };
+                Ok((addr, Change::New))
+            }
+            Slot::Shared(page) if Arc::strong_count(page) == 1 => {
+                let Slot::Shared(page) = core::mem::replace(slot, Slot::Empty) else {
+                    return Err(ZxError::Internal);
+                };
+                let frame = Arc::into_inner(page)
+                    .and_then(|page| page.frame)
+                    .ok_or(ZxError::Internal)?;
+                let addr = frame.addr();
+                *slot = Slot::Owned { frame, pins: 0 };
+                Ok((addr, Change::None))
+            }
+            Slot::Shared(page) => {
+                let frame = page
+                    .frame
+                    .as_ref()
+                    .and_then(Frame::duplicate)
+                    .ok_or(ZxError::NoMemory)?;
+                let addr = frame.addr();
+                if let Slot::Shared(page) = core::mem::replace(slot, Slot::Owned { frame, pins: 0 })
+                {
+                    page.disown(owner);
+                }
+                Ok((addr, Change::Replaced))
+            }
+        }
+    }
+
+    /// Puts a frame where no page is; a page that is there already stays and the frame is freed.
+    pub(in crate::vm) fn insert(&mut self, index: u64, frame: Frame) -> ZxResult {
+        let slot = self.slot_mut(index)?;
+        if matches!(slot, Slot::Empty) {
+            *slot = Slot::Owned { frame, pins: 0 };
+        }
+        Ok(())
+    }
+
+    /// Takes the page at `index` out if it is there, private and not pinned.
+    ///
+    /// # Errors
+    /// - `NoMemory`: a node could not be copied.
+    pub(in crate::vm) fn take(&mut self, index: u64) -> ZxResult<Option<Frame>> {
+        let slot = self.slot_mut(index)?;
+        if !matches!(slot, Slot::Owned { pins: 0, .. }) {
+            return Ok(None);
+        }
+        Ok(match core::mem::replace(slot, Slot::Empty) {
+            Slot::Owned { frame, .. } => Some(frame),
+            Slot::Empty | Slot::Shared(_) => None,
+        })
+    }
+
+    /// Adds a pin to a private page.
+    pub(in crate::vm) fn pin(&mut self, index: u64) -> ZxResult {
+        match self.slot_mut(index)? {
+            Slot::Owned { pins, .. } => {
+                *pins = pins.checked_add(1).ok_or(ZxError::NoResources)?;
+                Ok(())
+            }
+            _ => Err(ZxError::BadState),
+        }
+    }
+
+    /// Takes a pin off.
+    pub(in crate::vm) fn unpin(&mut self, index: u64) -> ZxResult {
+        match self.slot_mut(index)? {
+            Slot::Owned { pins, .. } if *pins > 0 => {
+                *pins -= 1;
+                Ok(())
+            }
+            _ => Err(ZxError::BadState),
+        }
+    }
+
+    /// Whether any page in the range is pinned.
+    pub(in crate::vm) fn any_pinned(&self, range: Range<u64>) -> bool {
+        let mut pinned = false;
+        self.walk(range, &mut |_, slot, _, _| {
+            pinned |= matches!(slot, Slot::Owned { pins, .. } if *pins > 0)
+        });
+        pinned
+    }
+
+    /// Number of pages in the range that count for this tree's owner. A shared page counts for the living VMO that
+    /// committed it; when that one has let go of it, for the first of the others that is asked.
+    pub(in crate::vm) fn count_own(&self, range: Range<u64>, lives: &dyn Fn(u64) -> bool) -> u64 {
+        let (owner, mut count) = (self.owner, 0);
+        self.walk(range, &mut |_, slot, sharing, leaf| {
+            let mine = match slot {
+                Slot::Empty => false,
+                Slot::Owned { .. } => {
+                    sharing == Sharing::Private || claim(&leaf.owner, owner, lives)
+                }
+                Slot::Shared(page) => {
+                    (sharing == Sharing::Private && Arc::strong_count(page) == 1)
+                        || claim(&page.owner, owner, lives)
+                }
+            };
+            count += u64::from(mine);
+        });
+        count
+    }
+
+    /// Lets go of every page in the range.
+    ///
+    /// # Errors
+    /// - `NoMemory`: a shared node at the edge of the range could not be copied. Part of the range may be gone already.
+    pub(in crate::vm) fn remove(&mut self, range: Range<u64>, stamps: Stamps) -> ZxResult {
+        let end = range.end.min(self.capacity());
+        if range.start >= end {
+            return Ok(());
+        }
+        let mut sink = Sink {
+            freed: FrameBatch::new(),
+            owner: self.owner,
+            stamps,
+        };
+        let shift = self.height * BITS;
+        remove_in(&mut self.root, shift, range.start..end, &mut sink)?;
+        if self.root.is_none() {
+            self.height = 0;
+        }
+        Ok(())
+    }
+
+    /// Pages the present height can hold.
+    fn capacity(&self) -> u64 {
+        1 << ((self.height + 1) * BITS)
+    }
+
+    fn covers(&self, index: u64) -> bool {
+        index >> ((self.height + 1) * BITS) == 0
+    }
+
+    /// The slot for `index` in a leaf that this tree alone has; makes and copies nodes on the way.
+    fn slot_mut(&mut self, index: u64) -> ZxResult<&mut Slot> {
+        while !self.covers(index) {
+            if let Some(old) = self.root.take() {
+                let mut links = [const { None }; FANOUT];
+                links[0] = Some(old.clone());
+                match try_arc(Inner { links }) {
+                    Ok(inner) => self.root = Some(Link::Inner(inner)),
+                    Err(error) => {
+                        self.root = Some(old);
+                        return Err(error);
+                    }
+                }
+            }
+            self.height += 1;
+        }
+        let owner = self.owner;
+        let mut shift = self.height * BITS;
+        let mut link = &mut self.root;
+        loop {
+            let present = match link {
+                Some(present) => present,
+                empty => empty.insert(Link::new(shift, owner)?),
+            };
+            match present {
+                Link::Inner(inner) => {
+                    link = &mut unique_inner(inner)?.links[slot_of(index, shift)];
+                    shift -= BITS;
+                }
+                Link::Leaf(leaf) => {
+                    return Ok(&mut unique_leaf(leaf, owner)?.slots.get_mut()[slot_of(index, 0)])
+                }
+            }
+        }
+    }
+
+    fn walk(&self, range: Range<u64>, visit: &mut dyn FnMut(u64, &Slot, Sharing, &Leaf)) {
+        let end = range.end.min(self.capacity());
+        if let (Some(root), true) = (&self.root, range.start < end) {
+            walk_in(
+                root,
+                self.height * BITS,
+                0,
+                &(range.start..end),
+                Sharing::Private,
+                visit,
+            );
+        }
+    }
+}
+
+impl Drop for PageTree {
+    fn drop(&mut self) {
+        if let Some(root) = self.root.take() {
+            let mut sink = Sink {
+                freed: FrameBatch::new(),
+                owner: self.owner,
+                stamps: Stamps::Leave,
+            };
+            release(root, &mut sink);
+        }
+    }
+}

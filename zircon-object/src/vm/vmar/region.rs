@@ -1,0 +1,141 @@
+//! Regions and mappings: a region's children in a sorted array.
+
+use crate::vm::registry::MapToken;
+use crate::vm::vmo::Vmo;
+use crate::vm::{Perms, VmOptions, PAGE_BYTES};
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::ops::Range;
+use kernel_hal::VirtAddr;
+use zx_abi::{ZxError, ZxResult};
+
+/// Number of a region.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct RegionId(pub(super) usize);
+
+/// One VMAR.
+pub(super) struct Region {
+    pub(super) base: VirtAddr,
+    pub(super) len: usize,
+    /// CAN_MAP_* and COMPACT.
+    pub(super) options: VmOptions,
+    pub(super) parent: Option<RegionId>,
+    /// In order of addresses, without overlap.
+    pub(super) children: Vec<Child>,
+    pub(super) alive: bool,
+    pub(super) has_object: bool,
+}
+
+pub(super) struct Child {
+    pub(super) base: VirtAddr,
+    pub(super) len: usize,
+    pub(super) what: What,
+}
+
+pub(super) enum What {
+    Region(RegionId),
+    Mapping(Box<Mapping>),
+}
+
+/// Part of a VMO, mapped.
+pub(in crate::vm) struct Mapping {
+    pub(in crate::vm) vmo: Arc<Vmo>,
+    /// First page of the VMO.
+    pub(in crate::vm) first: u64,
+    /// What the program may do now.
+    pub(in crate::vm) perms: Perms,
+    /// What `protect` may give it.
+    pub(super) cap: Perms,
+    pub(in crate::vm) token: MapToken,
+}
+
+/// A mapping and where it is.
+pub(in crate::vm) struct Place<'a> {
+    pub(in crate::vm) base: VirtAddr,
+    pub(in crate::vm) len: usize,
+    pub(in crate::vm) mapping: &'a Mapping,
+}
+
+impl Place<'_> {
+    /// Offset in the VMO of an address inside.
+    pub(in crate::vm) fn offset_of(&self, addr: VirtAddr) -> u64 {
+        self.mapping.first * PAGE_BYTES + (addr - self.base) as u64
+    }
+}
+
+/// What a new mapping shows and permits.
+pub(super) struct NewMapping<'a> {
+    pub(super) vmo: &'a Arc<Vmo>,
+    pub(super) first: u64,
+    pub(super) perms: Perms,
+    pub(super) cap: Perms,
+}
+
+impl Region {
+    pub(super) fn end(&self) -> VirtAddr {
+        self.base + self.len
+    }
+
+    /// Position of the first child that ends behind `addr`.
+    pub(super) fn position(&self, addr: VirtAddr) -> usize {
+        self.children.partition_point(|child| child.end() <= addr)
+    }
+
+    pub(super) fn child_at(&self, addr: VirtAddr) -> Option<&Child> {
+        self.children
+            .get(self.position(addr))
+            .filter(|child| child.base <= addr)
+    }
+
+    pub(super) fn overlapping<'a>(
+        &'a self,
+        range: &Range<VirtAddr>,
+    ) -> impl Iterator<Item = &'a Child> {
+        let end = range.end;
+        self.children[self.position(range.start)..]
+            .iter()
+            .take_while(move |child| child.base < end)
+    }
+
+    /// Whether nothing is in a range.
+    pub(super) fn is_free(&self, range: &Range<VirtAddr>) -> bool {
+        self.overlapping(range).next().is_none()
+    }
+
+    /// Whether a region is in a range, wholly or partly.
+    pub(super) fn has_region(&self, range: &Range<VirtAddr>) -> bool {
+        self.overlapping(range)
+            .any(|child| matches!(child.what, What::Region(_)))
+    }
+
+    /// The free ranges below `upper`, in order.
+    pub(super) fn gaps(&self, upper: VirtAddr) -> impl Iterator<Item = Range<VirtAddr>> + '_ {
+        let mut next = self.base;
+        let ends = self
+            .children
+            .iter()
+            .map(|child| (child.base, child.end()))
+            .chain([(upper, upper)]);
+        ends.filter_map(move |(base, end)| {
+            let gap = next..base.min(upper);
+            next = end;
+            (gap.start < gap.end).then_some(gap)
+        })
+    }
+
+    pub(super) fn insert(&mut self, child: Child) -> ZxResult {
+        self.children
+            .try_reserve(1)
+            .map_err(|_| ZxError::NoMemory)?;
+        let at = self.position(child.base);
+        self.children.insert(at, child);
+        Ok(())
+    }
+}
+
+impl Child {
+    pub(super) fn end(&self) -> VirtAddr {
+        self.base + self.len
+    }
+}
