@@ -48,7 +48,16 @@ fn push_function(source: &mut String, call: &Syscall) {
         Ret::U32 | Ret::U64 => "return 0",
         Ret::StringView => "return zx_abi::StringView { data: 0, length: 0 }",
     };
-    let (params, types, values) = (params.join(", "), types.join(", "), values.join(", "));
+    let values = values.join(", ");
+    let give = match call.ret {
+        Ret::Status => format!(
+            "let status = unsafe {{ stub({values}) }};\n\
+             crate::witness::saw(SyscallId::{variant}, status);\n\
+             status"
+        ),
+        _ => format!("unsafe {{ stub({values}) }}"),
+    };
+    let (params, types) = (params.join(", "), types.join(", "));
     let _ = write!(
         source,
         "/// `zx_{name}`; without it in the vDSO: NOT_SUPPORTED.\n\
@@ -60,7 +69,7 @@ fn push_function(source: &mut String, call: &Syscall) {
              // SAFETY: the vDSO's function of this name has this type.\n\
              let stub = unsafe {{ mem::transmute::<*const (), unsafe extern \"C\" fn({types}){result}>(symbol) }};\n\
              // SAFETY: as promised by the caller.\n\
-             unsafe {{ stub({values}) }}\n\
+             {give}\n\
          }}\n\n"
     );
 }

@@ -9,6 +9,7 @@ mod guest;
 mod ledger;
 mod place;
 mod process;
+mod provoked;
 mod report;
 mod session;
 mod step;

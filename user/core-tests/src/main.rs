@@ -4,6 +4,8 @@
 //! `FILTER=Suite.Case` (also `core-tests.filter=`), on the kernel's command line or as an argument, chooses cases;
 //! several are separated by commas, `Suite` alone means all of its cases, and `*` at the end any rest.
 //!
+//! The word `core-tests.errors=true` adds one line `[SAW] CALL ERROR...` at the end for each call that gave errors.
+//!
 //! Each line is `[PASS] Suite.Case (N us)`, `[FAIL] Suite.Case: file:line: what`, or `[SKIP] Suite.Case: why`; the last
 //! one is `N passed, M failed, K skipped`. The exit code is 0 only without failures. What the cases expect comes from
 //! observations of real kernels, not from this one.
@@ -54,7 +56,10 @@ mod vmar;
 mod vmo;
 mod wait;
 
+use alloc::vec::Vec;
+
 use libzx::Startup;
+use zx_abi::syscalls::SyscallId;
 
 use runner::{Filter, Suite};
 use world::World;
@@ -110,7 +115,27 @@ fn main(mut startup: Startup) -> i64 {
     let filter = Filter::new(chosen);
     let world = World::new(&mut startup);
     let tally = runner::run(SUITES, &world, &filter);
+    if startup
+        .args
+        .iter()
+        .chain(&startup.env)
+        .any(|word| word == "core-tests.errors=true")
+    {
+        print_provoked_errors();
+    }
     i64::from(tally.failed > 0)
+}
+
+/// Prints `[SAW] CALL ERROR...` for each call that gave this process an error.
+fn print_provoked_errors() {
+    for call in SyscallId::ALL.iter().copied() {
+        let errors: Vec<_> = libzx::witness::seen(call)
+            .map(|error| error.name().trim_start_matches("ZX_ERR_"))
+            .collect();
+        if !errors.is_empty() {
+            libzx::println!("[SAW] {} {}", call.info().name, errors.join(" "));
+        }
+    }
 }
 
 #[cfg(test)]

@@ -55,6 +55,7 @@ pub mod time;
 pub mod vdso;
 mod vmar;
 mod vmo;
+pub mod witness;
 
 pub use handle::{AsHandle, Handle, Unowned};
 pub use ipc::{Channel, Debuglog, Fifo, Message, Socket};

@@ -83,5 +83,7 @@ pub fn status(id: SyscallId, args: &[usize]) -> zx_abi::Status {
         clippy::cast_possible_truncation,
         reason = "a status is the low half of the register"
     )]
-    zx_abi::Status(call(id, args) as i32)
+    let status = zx_abi::Status(call(id, args) as i32);
+    crate::witness::saw(id, status);
+    status
 }

@@ -1,4 +1,5 @@
-//! core-tests: boots straight into them, takes their count, and compares them with `conformance/core-tests.txt`.
+//! core-tests: boots straight into them, takes their count, and compares them with `conformance/core-tests.txt`, and the
+//! errors that they provoked with `conformance/errors.txt`.
 
 use std::time::Duration;
 
@@ -7,13 +8,14 @@ use regex::Regex;
 use crate::guest::{Guest, Parts};
 use crate::ledger;
 use crate::place::Place;
+use crate::provoked::Documented;
 use crate::report::{Outcome, Report};
 use crate::session::expect_end;
 use crate::step::no_surprises;
 use crate::text;
 
 const LIMIT: Duration = Duration::from_secs(300);
-const COMMAND_LINE: &str = "userboot=bin/core-tests userboot.shutdown";
+const COMMAND_LINE: &str = "userboot=bin/core-tests userboot.shutdown core-tests.errors=true";
 
 /// The make variable that chooses cases: `Suite.Case`, `Suite`, `Suite.start*`, several separated by commas.
 const FILTER: &str = "FILTER";
@@ -51,6 +53,19 @@ pub(crate) fn core_tests(place: &Place, report: &mut Report) {
         })
         .and_then(|expected| no_surprises(&ledger::surprises(&run, &expected)));
     report.check("core-tests agree with conformance/core-tests.txt", compared);
+    if filter().is_none() {
+        report.check(
+            "core-tests provoke the errors of conformance/errors.txt",
+            compare_errors(place, &console),
+        );
+    }
+}
+
+fn compare_errors(place: &Place, console: &str) -> Result<(), String> {
+    let file = place.root.join("conformance/errors.txt");
+    let text = std::fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+    let documented = Documented::parse(&text).map_err(|e| format!("{}: {e}", file.display()))?;
+    no_surprises(&documented.surprises(console))
 }
 
 /// Boots, and writes what came out as the new ledger; failures get a reason that a person must replace.
