@@ -1,6 +1,8 @@
 //! Spawning, and the loop that polls
 use core::future::Future;
 
+use crate::links::Place;
+use crate::priority::Rank;
 use crate::run_queue::RunQueue;
 use crate::task::{Task, TaskHandle};
 use crate::NoMemory;
@@ -47,7 +49,7 @@ impl Executor {
         future: impl Future<Output = ()> + Send + 'static,
     ) -> Result<TaskHandle, NoMemory> {
         let (life, handle) = Task::try_new(future, &self.queue)?;
-        self.queue.push(life);
+        self.queue.push(life, Place::Woken);
         Ok(handle)
     }
 
@@ -63,10 +65,10 @@ impl Executor {
         }
     }
 
-    /// Whether a task waits for its turn: a hint for a task that asks itself whether to give way.
+    /// Whether a task of this rank or a higher one waits for its turn: a hint for a task that asks itself whether to give way.
     #[inline]
-    pub fn has_ready(&self) -> bool {
-        self.queue.has_ready()
+    pub fn has_ready_from(&self, rank: Rank) -> bool {
+        self.queue.has_ready_from(rank)
     }
 
     /// Polls until no task is ready.

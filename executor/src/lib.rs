@@ -1,8 +1,8 @@
 //! The naive executor: threads are futures, and this polls them
 //!
 //! # What
-//! * [`Executor`]: takes futures ([`Executor::spawn`]), polls those that were woken, highest [`Priority`] first and in
-//!   order of waking among equals, and calls an idle function when there are none.
+//! * [`Executor`]: takes futures ([`Executor::spawn`]), polls those that were woken, highest [`Rank`] first and in order of
+//!   waking among equals (those that have had their slice last), and calls an idle function when there are none.
 //! * [`Timers`]: deadlines in nanoseconds, each with a waker or a callback; [`TimerQueue`] is the ordered map below it.
 //!
 //! # Why this shape
@@ -23,7 +23,7 @@
 //! * Nothing relies on one CPU: an executor may be driven by several at once. What several CPUs still need is an
 //!   interrupt to the CPU that sleeps in its idle function when another one wakes a task of its executor.
 //!
-//! Unsafe code is in `task.rs` (the life token, the future's cell), `task_list.rs` (links) and `waker.rs` (vtable).
+//! Unsafe code is in `task.rs` (the life token, the future's cell), `task_list.rs` and `levels.rs` (lists) and `waker.rs` (vtable).
 //!
 //! Start reading at [`state`], then `executor.rs`.
 #![cfg_attr(not(any(test, loom)), no_std)]
@@ -32,6 +32,8 @@
 extern crate alloc;
 
 mod executor;
+mod levels;
+mod links;
 mod priority;
 mod run_queue;
 pub mod state;
@@ -46,7 +48,9 @@ mod waker;
 mod yield_now;
 
 pub use executor::{Executor, Turn};
-pub use priority::Priority;
+pub use levels::Contention;
+pub use links::Place;
+pub use priority::{Priority, Rank};
 pub use task::TaskHandle;
 pub use timer_queue::{Expired, TimerQueue};
 pub use timer_slots::TimerId;

@@ -1,17 +1,18 @@
-//! The tasks that wait to be polled: a FIFO per priority, and a bit per FIFO that is not empty
+//! The tasks that wait to be polled, behind one lock
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 
-use crate::priority::Priority;
+use crate::levels::{Contention, Levels};
+use crate::links::Place;
+use crate::priority::Rank;
 use crate::sync::Mutex;
 use crate::task::{Life, Task};
-use crate::task_list::Levels;
 
-/// All operations are O(1), allocate nothing, and hold the lock for a few instructions.
+/// Operations allocate nothing and hold the lock for a few instructions.
 pub(crate) struct RunQueue {
     levels: Mutex<Levels>,
-    /// Tasks in the lists; written under the lock, read without it as a hint.
-    len: AtomicUsize,
+    /// Bit n: rank n has a task. Written under the lock, read without it as a hint.
+    ready: AtomicU64,
 }
 
 impl RunQueue {
@@ -19,7 +20,7 @@ impl RunQueue {
     pub(crate) const fn new() -> Self {
         Self {
             levels: Mutex::new(Levels::EMPTY),
-            len: AtomicUsize::new(0),
+            ready: AtomicU64::new(0),
         }
     }
 
@@ -27,37 +28,42 @@ impl RunQueue {
     pub(crate) fn new() -> Self {
         Self {
             levels: Mutex::new(Levels::EMPTY),
-            len: AtomicUsize::new(0),
+            ready: AtomicU64::new(0),
         }
     }
 
-    /// Appends a task to the list of its priority.
+    /// Queues a task where it wishes, or else at `usual`.
     #[inline]
-    pub(crate) fn push(&self, life: Life) {
+    pub(crate) fn push(&self, life: Life, usual: Place) {
         let mut levels = self.levels.lock();
-        levels.push(life);
-        self.len
-            .store(self.len.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        levels.push(life, usual);
+        self.ready.store(levels.ready(), Ordering::Relaxed);
     }
 
-    /// Takes the task of highest priority that has waited longest.
+    /// Takes the task whose turn it is.
     #[inline]
     pub(crate) fn pop(&self) -> Option<Life> {
         let mut levels = self.levels.lock();
         let life = levels.pop()?;
-        self.len
-            .store(self.len.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+        self.ready.store(levels.ready(), Ordering::Relaxed);
         Some(life)
     }
 
-    /// Whether a task waits to be polled: a hint, because others may add and take tasks.
+    /// Whether a task of this rank or a higher one waits: a hint, because others may add and take tasks.
     #[inline]
-    pub(crate) fn has_ready(&self) -> bool {
-        self.len.load(Ordering::Relaxed) != 0
+    pub(crate) fn has_ready_from(&self, rank: Rank) -> bool {
+        self.ready.load(Ordering::Relaxed) >> rank.number() != 0
     }
 
-    /// Changes the priority of a task of this queue, moving it if it waits here.
-    pub(crate) fn set_priority(&self, task: &Arc<Task>, priority: Priority) {
-        self.levels.lock().set_priority(task, priority);
+    /// Who waits beside a task of this queue that runs.
+    pub(crate) fn contention(&self, task: &Task) -> Contention {
+        self.levels.lock().contention(task)
+    }
+
+    /// Changes the rank of a task of this queue, moving it if it waits here.
+    pub(crate) fn set_rank(&self, task: &Arc<Task>, rank: Rank, deadline: i64) {
+        let mut levels = self.levels.lock();
+        levels.set_rank(task, rank, deadline);
+        self.ready.store(levels.ready(), Ordering::Relaxed);
     }
 }

@@ -24,11 +24,12 @@ use core::pin::Pin;
 use core::ptr::NonNull;
 use core::task::{Context, Poll};
 
-use crate::priority::Priority;
+use crate::levels::Contention;
+use crate::links::{Links, Place};
+use crate::priority::{Priority, Rank};
 use crate::run_queue::RunQueue;
 use crate::state::{AfterPoll, AfterWake, TaskState};
 use crate::sync::UnsafeCell;
-use crate::task_list::Links;
 use crate::waker::with_borrowed_waker;
 use crate::NoMemory;
 
@@ -60,7 +61,7 @@ impl Task {
         let future: BoxedFuture = Box::into_pin(Box::try_new(future).map_err(|_| NoMemory)?);
         let task = Task {
             state: TaskState::queued(),
-            links: Links::new(Priority::DEFAULT),
+            links: Links::new(Rank::of(Priority::DEFAULT)),
             queue,
             future: UnsafeCell::new(Some(future)),
         };
@@ -81,7 +82,7 @@ pub(crate) unsafe fn wake(task: NonNull<Task>) {
     if header.state.wake() == AfterWake::Queue {
         let queue = header.queue;
         // SAFETY: this call changed the state from IDLE to QUEUED, so nobody else holds the life; duty 1.
-        queue.push(unsafe { Life::take_up(task) });
+        queue.push(unsafe { Life::take_up(task) }, Place::Woken);
     }
 }
 
@@ -128,7 +129,7 @@ impl Life {
             Poll::Pending => {
                 let queue = self.queue;
                 match self.state.end_poll() {
-                    AfterPoll::Queue => queue.push(self),
+                    AfterPoll::Queue => queue.push(self, Place::Last),
                     // The life is left to the next wake, which may already be using it.
                     AfterPoll::Leave => {}
                 }
@@ -185,13 +186,49 @@ impl TaskHandle {
         self.task.state.is_done()
     }
 
-    /// The priority at which the task is queued.
-    pub fn priority(&self) -> Priority {
-        self.task.links.priority()
+    /// Wakes the task, as its wakers do.
+    pub fn wake(&self) {
+        let raw = Arc::as_ptr(&self.task).cast_mut();
+        // SAFETY: an `Arc`'s pointer is not null.
+        let raw = unsafe { NonNull::new_unchecked(raw) };
+        // SAFETY: the pointer is that of `into_raw`, and the handle keeps the task alive during the call.
+        unsafe { wake(raw) };
     }
 
-    /// Changes the priority. A task that waits in the run queue moves to the tail of its new level at once.
+    /// Where the task stands among others.
+    pub fn rank(&self) -> Rank {
+        self.task.links.rank()
+    }
+
+    /// Changes the priority, which replaces a deadline. A task that waits in the run queue goes behind the others of its new
+    /// priority at once.
     pub fn set_priority(&self, priority: Priority) {
-        self.task.queue.set_priority(&self.task, priority);
+        self.task.queue.set_rank(&self.task, Rank::of(priority), 0);
+    }
+
+    /// Puts the task above all priorities, among others with a deadline before those that have a later one. Units are the
+    /// caller's; they are only compared.
+    pub fn set_deadline(&self, deadline: i64) {
+        self.task
+            .queue
+            .set_rank(&self.task, Rank::DEADLINE, deadline);
+    }
+
+    /// Says where the task goes the next time it is queued; for a task that runs.
+    pub fn place_next(&self, place: Place) {
+        self.task.links.mark(place);
+    }
+
+    /// Who waits beside the task, which runs.
+    pub fn contention(&self) -> Contention {
+        self.task.queue.contention(&self.task)
+    }
+}
+
+impl core::fmt::Debug for TaskHandle {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("TaskHandle")
+            .field("rank", &self.rank())
+            .finish_non_exhaustive()
     }
 }

@@ -107,7 +107,7 @@ fn a_higher_priority_runs_first_and_a_queued_task_moves_at_once() {
     let [_a, b, c] = ["a", "b", "c"].map(|name| spawn_counting(executor, &trace, name));
     c.set_priority(Priority::new(31).unwrap());
     b.set_priority(Priority::new(0).unwrap());
-    assert_eq!(b.priority().level(), 0);
+    assert_eq!(b.rank().priority(), Priority::new(0));
     executor.run_until_idle();
     assert_eq!(
         trace.take(),

@@ -10,7 +10,7 @@ use kernel_hal::user::Access;
 use zircon_object::alloc_try::try_box;
 use zircon_object::runtime::{self, EXECUTOR};
 use zircon_object::task::exception::raise;
-use zircon_object::task::thread::{Attention, Last, Suspended};
+use zircon_object::task::thread::{Attention, Last, Suspended, Waited};
 use zircon_object::task::{BlockedOn, Deadline, Thread};
 use zircon_object::vm::Fault;
 use zircon_syscall::{Caller, Entered, VdsoAbi};
@@ -29,18 +29,14 @@ pub(crate) fn init(abi: VdsoAbi) {
 fn spawn(thread: Arc<Thread>, context: UserContext) -> ZxResult {
     let context = try_box(context)?;
     let abi = ABI.get().ok_or(ZxError::BadState)?;
-    EXECUTOR
-        .spawn(live(thread, context, abi))
-        .map(drop)
-        .map_err(|_| ZxError::NoMemory)
+    let task = EXECUTOR
+        .spawn(live(thread.clone(), context, abi))
+        .map_err(|_| ZxError::NoMemory)?;
+    thread.set_task(task);
+    Ok(())
 }
 
 async fn live(thread: Arc<Thread>, context: Box<UserContext>, abi: &'static VdsoAbi) {
-    poll_fn(|cx| {
-        thread.set_waker(cx.waker());
-        Poll::Ready(())
-    })
-    .await;
     thread.enter_cpu();
     let context = exception::announce_start(&thread, context).await;
     run(&thread, context, abi).await;
@@ -58,7 +54,11 @@ async fn run(thread: &Arc<Thread>, mut context: Box<UserContext>, abi: &'static 
     loop {
         if thread.needs_attention() {
             match thread.attention() {
-                Attention::None => {}
+                Attention::None => {
+                    if thread.keep_to_budget().await == Waited::Yes {
+                        continue;
+                    }
+                }
                 Attention::Suspend => {
                     context = suspended(thread, context).await;
                     continue;
@@ -66,8 +66,9 @@ async fn run(thread: &Arc<Thread>, mut context: Box<UserContext>, abi: &'static 
                 Attention::Kill => return,
             }
         }
-        if EXECUTOR.has_ready() {
-            runtime::arm_slice(used_ns(thread));
+        if EXECUTOR.has_ready_from(thread.rank()) && thread.must_give_way() {
+            thread.yield_now().await;
+            continue;
         }
         match context::run(&mut context) {
             // Calls that do not block, nearly all, complete here without a step of any future.
@@ -81,12 +82,8 @@ async fn run(thread: &Arc<Thread>, mut context: Box<UserContext>, abi: &'static 
                 }
                 entered => context = serve(&caller, context, entered).await,
             },
-            Trap::Interrupt => {
-                runtime::serve_timers();
-                if EXECUTOR.has_ready() && used_ns(thread) >= runtime::SLICE_NS {
-                    thread.yield_now().await;
-                }
-            }
+            // It may have readied others, or have ended the slice: the next round looks.
+            Trap::Interrupt => runtime::serve_timers(),
             Trap::PageFault { addr, code } => {
                 match thread.process().space().fault(addr, access_of(code)) {
                     Ok(()) => {}
@@ -171,13 +168,6 @@ async fn suspended(thread: &Arc<Thread>, mut context: Box<UserContext>) -> Box<U
     thread.show_suspended(Suspended::No);
     thread.enter_cpu();
     context
-}
-
-fn used_ns(thread: &Thread) -> i64 {
-    let ratio = kernel_hal::time::tick_ratio();
-    let ns = i128::from(thread.ticks_on_cpu()) * i128::from(ratio.numerator)
-        / i128::from(ratio.denominator);
-    i64::try_from(ns).unwrap_or(i64::MAX)
 }
 
 /// What the program tried, from the page-fault error code (SDM volume 3, 4.7).

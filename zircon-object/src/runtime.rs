@@ -2,6 +2,7 @@
 
 use crate::task::Thread;
 use alloc::sync::Arc;
+use core::sync::atomic::{AtomicI64, Ordering};
 use executor::{Executor, TimerHardware, Timers};
 use kernel_hal::context::UserContext;
 use kernel_hal::sync::Mutex;
@@ -56,26 +57,40 @@ pub(crate) fn spawn_thread(thread: Arc<Thread>, context: UserContext) -> ZxResul
 /// How long a thread may run while others of its priority wait, ns.
 pub const SLICE_NS: i64 = 10_000_000;
 
+static SLICE_TICKS: AtomicI64 = AtomicI64::new(i64::MAX);
 static SLICE_TIMER: Mutex<Option<executor::TimerSlot>> = Mutex::new(None);
 
-/// Makes the timer that ends time slices.
+/// Makes the timer that ends time slices. Without it they are endless.
 ///
 /// # Errors
 /// - `NoMemory`: the kernel heap is exhausted.
 pub fn init_slices() -> ZxResult {
     *SLICE_TIMER.lock() = Some(TIMERS.register().map_err(|_| ZxError::NoMemory)?);
+    let per_second = kernel_hal::time::tick_ratio().ticks_per_second;
+    SLICE_TICKS.store(per_second / (1_000_000_000 / SLICE_NS), Ordering::Relaxed);
     Ok(())
 }
 
-/// Before user code runs while others are ready: makes sure that an interrupt comes when the slice of a thread that has
-/// had the CPU for `used_ns` is over. Nothing needs to be woken; the interrupt alone brings the thread back to its loop.
-#[cold]
-pub fn arm_slice(used_ns: i64) {
+/// [`SLICE_NS`] in ticks.
+#[inline]
+pub(crate) fn slice_ticks() -> i64 {
+    SLICE_TICKS.load(Ordering::Relaxed)
+}
+
+/// Ticks as nanoseconds.
+pub(crate) fn ns_of_ticks(ticks: i64) -> i64 {
+    let ratio = kernel_hal::time::tick_ratio();
+    let ns = i128::from(ticks) * i128::from(ratio.numerator) / i128::from(ratio.denominator);
+    i64::try_from(ns).unwrap_or(i64::MAX)
+}
+
+/// Makes sure that an interrupt comes at `when` or before, so that user code that runs then comes back to its thread's loop.
+/// Nothing needs to be woken.
+pub(crate) fn interrupt_at(when: i64) {
     if let Some(timer) = &*SLICE_TIMER.lock() {
-        if timer.deadline().is_none() {
-            let end = kernel_hal::time::now() + (SLICE_NS - used_ns).max(0);
+        if timer.deadline().is_none_or(|earlier| when < earlier) {
             timer.arm(
-                end,
+                when,
                 executor::Action::Wake(core::task::Waker::noop().clone()),
             );
         }

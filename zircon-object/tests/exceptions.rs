@@ -27,22 +27,17 @@ const BOTH: Audience = Audience {
 
 /// Instead of user code a started thread takes one exception.
 fn run(thread: Arc<Thread>, context: UserContext) -> ZxResult {
+    let started = thread.clone();
     let future = async move {
-        std::future::poll_fn(|cx| {
-            thread.set_waker(cx.waker());
-            std::task::Poll::Ready(())
-        })
-        .await;
         thread.park(Box::new(context));
         let verdict =
             raise::ask_all(&thread, ExceptionType::General, ExceptionReport::default()).await;
         drop(thread.unpark());
         *VERDICT.lock().unwrap() = Some(verdict);
     };
-    EXECUTOR
-        .spawn(future)
-        .map(drop)
-        .map_err(|_| ZxError::NoMemory)
+    let task = EXECUTOR.spawn(future).map_err(|_| ZxError::NoMemory)?;
+    started.set_task(task);
+    Ok(())
 }
 
 struct World {

@@ -1,11 +1,12 @@
 //! Scheduling profiles.
 
 use crate::Caller;
+use executor::Priority;
 use kernel_hal::user::{UserIn, UserOut};
 use zircon_object::object::Handle;
 use zircon_object::task::profile::{DeadlineParams, Scheduling};
 use zircon_object::task::{Job, PolicyCondition, Profile, Thread};
-use zx_abi::profile::{ProfileFlags, ProfileInfo, PRIORITY_HIGHEST, PRIORITY_LOWEST};
+use zx_abi::profile::{ProfileFlags, ProfileInfo};
 use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
 
 /// Makes a profile.
@@ -39,7 +40,6 @@ pub(crate) fn sys_profile_create(
 /// # Errors
 /// - `BadHandle`, `WrongType`, `AccessDenied`: the thread lacks MANAGE_THREAD, or the profile APPLY_PROFILE.
 /// - `BadState`: the thread is not started, or ending.
-// PARTIAL: the executor has one priority, so what a profile says is kept but changes nothing
 pub(crate) fn sys_object_set_profile(
     caller: &Caller<'_>,
     handle: HandleValue,
@@ -79,15 +79,20 @@ pub(crate) fn read(caller: &Caller<'_>, info: UserIn<u8>) -> ZxResult<Scheduling
         deadline,
         cpu_mask: flags
             .contains(ProfileFlags::CPU_MASK)
-            .then_some(info.cpu_affinity_mask),
+            .then(|| first_cpus(&info.cpu_affinity_mask)),
     })
 }
 
 /// A priority that exists.
-pub(crate) fn checked(priority: i32) -> ZxResult<i32> {
-    if (PRIORITY_LOWEST..=PRIORITY_HIGHEST).contains(&priority) {
-        Ok(priority)
-    } else {
-        Err(ZxError::InvalidArgs)
-    }
+pub(crate) fn checked(priority: i32) -> ZxResult<Priority> {
+    u8::try_from(priority)
+        .ok()
+        .and_then(Priority::new)
+        .ok_or(ZxError::InvalidArgs)
+}
+
+/// The CPUs that a kernel can have at most, 32; what else the mask says is ignored.
+fn first_cpus(mask: &[u64; 8]) -> u32 {
+    let [first, ..] = mask.map(|word| word & u64::from(u32::MAX));
+    u32::try_from(first).unwrap_or(u32::MAX)
 }

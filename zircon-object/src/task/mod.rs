@@ -3,6 +3,8 @@
 //! Start with [`thread`] (life cycle and how it blocks), then [`process`], then [`job`].
 
 pub mod block;
+mod budget;
+mod cpu_share;
 pub mod exception;
 pub mod job;
 pub mod job_policy;

@@ -5,17 +5,18 @@ use super::thread_state::Phase;
 use crate::alloc_try::try_arc;
 use crate::object::{KernelObject, ObjectBase, TypedObject};
 use alloc::sync::Arc;
+use executor::Priority;
 use zx_abi::{ObjectType, Signals, ZxError, ZxResult};
 
 /// What a profile says; `None` leaves that as it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Scheduling {
-    /// 0 to 31.
-    pub priority: Option<i32>,
+    /// Higher runs first.
+    pub priority: Option<Priority>,
     /// Instead of a priority.
     pub deadline: Option<DeadlineParams>,
-    /// CPUs to run on.
-    pub cpu_mask: Option<[u64; 8]>,
+    /// CPUs that it prefers, one bit each. There is no other to prefer.
+    pub cpu_mask: Option<u32>,
 }
 
 /// A share of the CPU per period, ns.
@@ -53,13 +54,16 @@ impl Profile {
         self.scheduling
     }
 
-    /// Applies it to a thread. The executor runs all threads alike, so only the thread's state is checked.
+    /// Applies it to a thread: at once, and until another profile says otherwise.
     ///
     /// # Errors
     /// - `BadState`: the thread is not started, or ending.
     pub fn apply_to(&self, thread: &Thread) -> ZxResult {
         match thread.phase() {
-            Phase::Running => Ok(()),
+            Phase::Running => {
+                thread.schedule(&self.scheduling);
+                Ok(())
+            }
             Phase::New | Phase::Dying | Phase::Dead => Err(ZxError::BadState),
         }
     }

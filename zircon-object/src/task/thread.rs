@@ -3,6 +3,8 @@
 //! The future owns the registers while the thread runs. When it stops (suspension, an exception) it puts them into
 //! [`Thread::park`], where `thread_read_state` and `thread_write_state` find them, and takes them back to go on.
 
+pub use super::cpu_share::Waited;
+use super::cpu_share::{CpuShare, Watch};
 use super::exception::{Exception, ExceptionChannel};
 use super::thread_state::{state, BlockedOn, Phase};
 pub use super::thread_state::{Attention, Last, Suspended};
@@ -13,8 +15,7 @@ use crate::runtime;
 use crate::signal::port::Port;
 use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
-use core::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
-use core::task::Waker;
+use core::sync::atomic::{AtomicU32, Ordering};
 use executor::TimerSlot;
 use kernel_hal::context::UserContext;
 use kernel_hal::sync::Mutex;
@@ -30,9 +31,7 @@ pub struct Thread {
     timer: TimerSlot,
     attention: AtomicU32,
     blocked: AtomicU32,
-    runtime_ticks: AtomicI64,
-    clock_start: AtomicI64,
-    on_cpu: AtomicBool,
+    share: CpuShare,
     exceptions: ExceptionChannel,
     inner: Mutex<Inner>,
 }
@@ -40,7 +39,6 @@ pub struct Thread {
 struct Inner {
     phase: Phase,
     suspends: u32,
-    waker: Option<Waker>,
     parked: Option<Box<UserContext>>,
     exception: Option<(Arc<Exception>, ExceptionHandler)>,
     initial: bool,
@@ -50,6 +48,8 @@ const SUSPEND: u32 = 1;
 const KILL: u32 = 2;
 /// It was killed and did not exit by itself: it does not even wait for a debugger.
 const FORCED: u32 = 4;
+/// It has a deadline and a budget to keep to.
+const BUDGET: u32 = 8;
 
 impl Thread {
     /// A thread of `process` that has not started. It is not in the process's list yet.
@@ -67,14 +67,11 @@ impl Thread {
             timer,
             attention: AtomicU32::new(0),
             blocked: AtomicU32::new(0),
-            runtime_ticks: AtomicI64::new(0),
-            clock_start: AtomicI64::new(0),
-            on_cpu: AtomicBool::new(false),
+            share: CpuShare::new(),
             exceptions: ExceptionChannel::new(ExceptionHandler::Thread),
             inner: Mutex::new(Inner {
                 phase: Phase::New,
                 suspends: 0,
-                waker: None,
                 parked: None,
                 exception: None,
                 initial: false,
@@ -154,20 +151,12 @@ impl Thread {
         self.attention.load(Ordering::Acquire) & FORCED != 0
     }
 
-    /// Makes its future look at what has changed.
-    pub(crate) fn wake(&self) {
-        let waker = self.inner.lock().waker.clone();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
     /// Asks for one more reason to stop.
     ///
     /// # Errors
     /// - `BadState`: the thread is dying or dead.
     pub fn suspend(&self) -> ZxResult {
-        let waker = {
+        {
             let mut inner = self.inner.lock();
             match inner.phase {
                 Phase::Dying | Phase::Dead => return Err(ZxError::BadState),
@@ -175,28 +164,22 @@ impl Thread {
             }
             inner.suspends += 1;
             self.attention.fetch_or(SUSPEND, Ordering::Release);
-            inner.waker.clone()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
         }
+        self.wake();
         Ok(())
     }
 
     /// Takes one reason to stop back.
     pub fn resume(&self) {
-        let waker = {
+        {
             let mut inner = self.inner.lock();
             inner.suspends = inner.suspends.saturating_sub(1);
             if inner.suspends > 0 {
                 return;
             }
             self.attention.fetch_and(!SUSPEND, Ordering::Release);
-            inner.waker.clone()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
         }
+        self.wake();
     }
 
     /// Whether there is anything to do before it goes on: the quick look of the hot path.
@@ -211,13 +194,22 @@ impl Thread {
         match self.attention.load(Ordering::Acquire) {
             0 => Attention::None,
             bits if bits & KILL != 0 => Attention::Kill,
-            _ => Attention::Suspend,
+            bits if bits & SUSPEND != 0 => Attention::Suspend,
+            _ => Attention::None,
         }
     }
 
-    /// Remembers how to wake the thread's future, for kill and suspension. Called by its first poll.
-    pub fn set_waker(&self, waker: &Waker) {
-        self.inner.lock().waker = Some(waker.clone());
+    /// Whether the thread's loop is to look at a budget.
+    pub(super) fn watch_budget(&self, watch: Watch) {
+        match watch {
+            Watch::Yes => self.attention.fetch_or(BUDGET, Ordering::Release),
+            Watch::No => self.attention.fetch_and(!BUDGET, Ordering::Release),
+        };
+    }
+
+    #[inline(always)]
+    pub(super) fn share(&self) -> &CpuShare {
+        &self.share
     }
 
     /// Leaves the registers where others can read and change them, until [`Thread::unpark`].
@@ -324,9 +316,9 @@ impl Thread {
             let mut inner = self.inner.lock();
             inner.phase = Phase::Dead;
             inner.parked = None;
-            inner.waker = None;
         }
         self.leave_cpu();
+        self.forget_task();
         let clear = Signals::THREAD_RUNNING | Signals::THREAD_SUSPENDED;
         self.base
             .signals()
@@ -364,47 +356,6 @@ impl Thread {
 
     pub(crate) fn set_blocked(&self, why: BlockedOn) {
         self.blocked.store(why as u32, Ordering::Relaxed);
-    }
-
-    /// The thread gets the CPU: its clock runs, and its address space is the active one. Every way back from a wait comes
-    /// through here, because others have run meanwhile.
-    pub fn enter_cpu(&self) {
-        self.clock_start
-            .store(kernel_hal::time::ticks(), Ordering::Relaxed);
-        self.on_cpu.store(true, Ordering::Relaxed);
-        self.process.space().activate();
-        self.process.ports().enter();
-    }
-
-    /// Lets others run.
-    pub async fn yield_now(&self) {
-        self.leave_cpu();
-        executor::yield_now().await;
-        self.enter_cpu();
-    }
-
-    /// Ticks since the thread got the CPU.
-    pub fn ticks_on_cpu(&self) -> i64 {
-        kernel_hal::time::ticks() - self.clock_start.load(Ordering::Relaxed)
-    }
-
-    /// The thread leaves the CPU.
-    pub fn leave_cpu(&self) {
-        if self.on_cpu.swap(false, Ordering::Relaxed) {
-            let ran = kernel_hal::time::ticks() - self.clock_start.load(Ordering::Relaxed);
-            self.runtime_ticks.fetch_add(ran, Ordering::Relaxed);
-        }
-    }
-
-    /// Time for which it had a CPU, ns.
-    pub fn runtime_ns(&self) -> i64 {
-        let mut ticks = self.runtime_ticks.load(Ordering::Relaxed);
-        if self.on_cpu.load(Ordering::Relaxed) {
-            ticks += kernel_hal::time::ticks() - self.clock_start.load(Ordering::Relaxed);
-        }
-        let ratio = kernel_hal::time::tick_ratio();
-        let ns = i128::from(ticks) * i128::from(ratio.numerator) / i128::from(ratio.denominator);
-        i64::try_from(ns).unwrap_or(i64::MAX)
     }
 }
 

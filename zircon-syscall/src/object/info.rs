@@ -161,7 +161,7 @@ pub(crate) fn sys_object_get_info(
             let record = ThreadInfo {
                 state: thread.info_state(),
                 wait_exception_channel_type: thread.exception_handler().raw(),
-                cpu_affinity_mask: [u64::MAX; 8],
+                cpu_affinity_mask: [u64::from(thread.affinity()), 0, 0, 0, 0, 0, 0, 0],
             };
             sink.one_of_size(&record, caller.level().thread_info_size)
         }
