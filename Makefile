@@ -13,6 +13,9 @@ USERBOOT   ?=
 VDSO       ?=
 DECOMPRESS ?=
 CMDLINE    ?= userboot=bin/shell
+# For `make foreign`: the ledger, and more arguments of `harness foreign` (see its --help).
+LEDGER     ?=
+ARGS       ?=
 QEMU_EXTRA ?=
 export TARGET ACCEL SMP MEM QEMU_EXTRA CMDLINE
 unexport CARGO_TARGET_DIR RUSTFLAGS
@@ -67,7 +70,7 @@ UEFI_DIRS   := rboot boot-info zx-abi
 TOOL_DIRS   := tools zx-abi boot-info
 
 .DELETE_ON_ERROR:
-.PHONY: help run test core-tests core-tests-ledger bench image debug doc fmt lint clean hal-missing \
+.PHONY: help run test core-tests core-tests-ledger foreign bench image debug doc fmt lint clean hal-missing \
     setup kernel user loader tools esp default-image host-tests loom fmt-check kernel-tests kernel-test-kernels conformance conformance-check \
     link-without-backend
 
@@ -137,7 +140,7 @@ $(OWN_ZBI): $(USER_STAMP) $(TOOLS_STAMP)
 # --- Running --------------------------------------------------------------------------------------------------------
 # A foreign path that leads nowhere ends make with one line and exit code 2.
 FOREIGN := ZBI USERBOOT VDSO DECOMPRESS
-ifneq ($(filter run debug image esp,$(MAKECMDGOALS)),)
+ifneq ($(filter run debug image esp foreign,$(MAKECMDGOALS)),)
 $(foreach v,$(FOREIGN),$(if $($(v)),$(if $(shell test -f '$($(v))' && echo yes),,$(error $(v)=$($(v)): no such file))))
 endif
 USE_ZBI      := $(or $(ZBI),$(OWN_ZBI))
@@ -173,6 +176,11 @@ core-tests: esp $(TOOLS_STAMP) ## boot straight into core-tests and report
 
 core-tests-ledger: esp $(TOOLS_STAMP) ## write conformance/core-tests.txt anew from a run
 	@$(HARNESS_ENV) $(HARNESS) core-tests --write
+
+foreign: $(KERNEL) $(LOADER) $(if $(ZBI),,$(OWN_ZBI)) $(if $(and $(USERBOOT),$(VDSO)),,$(USER_STAMP)) $(TOOLS_STAMP) ## run parts that others made, and compare with LEDGER
+	@$(if $(LEDGER),,echo 'say LEDGER=file' >&2; exit 2;) $(HARNESS_ENV) $(HARNESS) foreign --ledger '$(LEDGER)' --cmdline "$$CMDLINE" \
+	    $(if $(ZBI),--zbi '$(ZBI)') $(if $(USERBOOT),--userboot '$(USERBOOT)') $(if $(VDSO),--vdso '$(VDSO)') \
+	    $(if $(DECOMPRESS),--decompress '$(DECOMPRESS)') $(ARGS)
 
 bench: esp $(TOOLS_STAMP) ## boot into microbenchmarks, counting guest instructions
 	@$(HARNESS_ENV) $(HARNESS) bench

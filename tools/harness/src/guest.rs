@@ -23,6 +23,8 @@ pub(crate) struct Parts {
     userboot: PathBuf,
     vdso: PathBuf,
     zbi: PathBuf,
+    /// The program that unpacks BOOTFS, for a userboot that does not do so itself.
+    decompress: Option<PathBuf>,
     command_line: String,
     memory_mib: u32,
     /// Files to take out of the ESP after it was filled.
@@ -39,6 +41,7 @@ impl Parts {
             userboot: out.join("userboot.so"),
             vdso: out.join("libzircon.so"),
             zbi: out.join("zcore.zbi"),
+            decompress: None,
             command_line: command_line.to_owned(),
             memory_mib: 512,
             removed: Vec::new(),
@@ -60,6 +63,11 @@ impl Parts {
 
     pub(crate) fn vdso(self, vdso: PathBuf) -> Self {
         Self { vdso, ..self }
+    }
+
+    pub(crate) fn decompress(self, decompress: PathBuf) -> Self {
+        let decompress = Some(decompress);
+        Self { decompress, ..self }
     }
 
     pub(crate) fn memory_mib(self, memory_mib: u32) -> Self {
@@ -89,6 +97,9 @@ impl Parts {
             part("zbi", &self.zbi),
             format!("cmdline={}", self.command_line),
         ]);
+        if let Some(path) = &self.decompress {
+            command.arg(part("decompress", path));
+        }
         let output = command.output().map_err(|e| format!("scripts/esp: {e}"))?;
         if !output.status.success() {
             return Err(format!(
@@ -165,8 +176,16 @@ impl Guest {
         })
     }
 
-    /// Waits until the console shows `pattern` after what was expected before.
+    /// Waits until the console shows `pattern` after what was expected before; gives what fits it.
     pub(crate) fn expect(&mut self, pattern: &Regex, limit: Duration) -> Result<String, String> {
+        let text = self.read_to(pattern, limit)?;
+        // What fits is the end of it.
+        let start = pattern.find(&text).map_or(0, |found| found.start());
+        Ok(text.get(start..).unwrap_or("").to_owned())
+    }
+
+    /// As [`Self::expect`], but gives all of the text from where the last expectation ended to the end of what fits.
+    pub(crate) fn read_to(&mut self, pattern: &Regex, limit: Duration) -> Result<String, String> {
         let deadline = Instant::now() + limit;
         let mut seen = self.console.lock();
         loop {
@@ -174,7 +193,7 @@ impl Guest {
             let fresh = all.get(self.read_to..).unwrap_or("");
             if let Some(found) = pattern.find(fresh) {
                 self.read_to += found.end();
-                return Ok(found.as_str().to_owned());
+                return Ok(fresh.get(..found.end()).unwrap_or("").to_owned());
             }
             let left = deadline.saturating_duration_since(Instant::now());
             let why = match (seen.ended, left.is_zero()) {
@@ -189,16 +208,15 @@ impl Guest {
                     continue;
                 }
             };
-            let last = fresh
-                .lines()
-                .rev()
-                .find(|l| !l.trim().is_empty())
-                .unwrap_or("nothing");
-            return Err(format!(
-                "waiting for /{pattern}/: {why}; last line: {}",
-                last.trim()
-            ));
+            let last = text::last_line(fresh);
+            return Err(format!("waiting for /{pattern}/: {why}; last line: {last}"));
         }
+    }
+
+    /// What the console has shown since the last expectation.
+    pub(crate) fn unread(&self) -> String {
+        let all = text::plain(&self.console.lock().bytes);
+        all.get(self.read_to..).unwrap_or("").to_owned()
     }
 
     /// Types a line.

@@ -11,6 +11,7 @@ mod place;
 mod process;
 mod provoked;
 mod report;
+mod results;
 mod session;
 mod step;
 mod text;
@@ -54,6 +55,10 @@ enum Verb {
     },
     /// Boots into microbenchmarks, counting guest instructions
     Bench,
+    /// Boots any kernel parts and image, and compares the tests that run in it with a ledger, in both directions
+    Foreign(Box<step::Foreign>),
+    /// `harness foreign` itself, on the project's own parts
+    ForeignCheck,
     /// Compares a list of results with a ledger, in both directions
     Ledger {
         /// Lines `Suite.Case PASS|FAIL|SKIP`, as programs print them
@@ -84,6 +89,8 @@ fn main() -> ExitCode {
         Verb::CoreTests { write: false } => step::core_tests(&place, &mut report),
         Verb::CoreTests { write: true } => step::write_core_tests_ledger(&place, &mut report),
         Verb::Bench => step::bench(&place, &mut report),
+        Verb::Foreign(foreign) => foreign.run(&place, &mut report),
+        Verb::ForeignCheck => step::foreign_check(&place, &mut report),
         Verb::Ledger { results, ledger } => step::ledger(&results, &ledger, &mut report),
         Verb::Sizes => step::sizes(&place, &mut report),
     }

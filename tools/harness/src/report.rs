@@ -83,6 +83,11 @@ impl Report {
         }
     }
 
+    /// Prints a line that belongs to the next case.
+    pub(crate) fn note(&self, line: &str) {
+        println!("     {line}");
+    }
+
     /// Prints the summary; the exit code is 1 if anything failed, or if nothing was tested at all.
     pub(crate) fn finish(self, place: &Place) -> ExitCode {
         if self.failures.len() > 1 {

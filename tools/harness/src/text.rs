@@ -27,6 +27,13 @@ pub(crate) fn plain(bytes: &[u8]) -> String {
     out
 }
 
+/// The last line that is not empty.
+pub(crate) fn last_line(text: &str) -> &str {
+    let says_something = |line: &&str| !line.trim().is_empty();
+    let last = text.lines().rev().find(says_something);
+    last.unwrap_or("nothing").trim()
+}
+
 /// The last line `N passed, M failed, K skipped` of a program's output.
 pub(crate) fn summary(text: &str) -> Option<Tally> {
     let pattern = Regex::new(r"(\d+) passed, (\d+) failed, (\d+) skipped").ok()?;

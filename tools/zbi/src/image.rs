@@ -4,9 +4,11 @@
 //! covers the header with its own CRC word as 0, then the payload without its padding. Where an item has no CRC, the
 //! word holds a constant that says so.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::bytes::{round_up, slice_at, to_usize, u32_at};
+use crate::compression::decompress;
 use crate::item_type::ItemType;
 
 /// Bytes in an item's header.
@@ -70,6 +72,22 @@ impl Item<'_> {
     #[must_use]
     pub fn is_compressed(&self) -> bool {
         self.item_type.is_storage() && self.flags & FLAG_COMPRESSED != 0
+    }
+}
+
+impl<'a> Item<'a> {
+    /// The payload as it was before it was compressed, if it was.
+    ///
+    /// # Errors
+    /// One line: where the item is, and what is wrong with its compressed payload.
+    pub fn plain(&self) -> Result<Cow<'a, [u8]>, String> {
+        if !self.is_compressed() {
+            return Ok(Cow::Borrowed(self.payload));
+        }
+        let plain = decompress(self.payload, self.extra);
+        plain
+            .map(Cow::Owned)
+            .map_err(|fault| format!("at {:#x}: item {}: {fault}", self.offset, self.item_type))
     }
 }
 

@@ -6,12 +6,12 @@ use std::time::Duration;
 use regex::Regex;
 
 use crate::guest::{Guest, Parts};
-use crate::ledger;
+use crate::ledger::{self, Ledger};
 use crate::place::Place;
 use crate::provoked::Documented;
 use crate::report::{Outcome, Report};
+use crate::results;
 use crate::session::expect_end;
-use crate::step::no_surprises;
 use crate::text;
 
 const LIMIT: Duration = Duration::from_secs(300);
@@ -33,39 +33,51 @@ pub(crate) fn core_tests(place: &Place, report: &mut Report) {
             Outcome::Failed("no line 'N passed, M failed, K skipped'".to_owned()),
         );
     };
-    let run = ledger::from_output(&console);
-    let failed = |verdict: &ledger::Verdict| *verdict == ledger::Verdict::Fail;
+    let run = results::read(&console);
     let failures: Vec<_> = run
         .iter()
-        .filter(|(_, v)| failed(v))
-        .map(|(case, _)| format!("{case} failed"))
+        .filter(|(_, entry)| entry.verdict == ledger::Verdict::Fail)
+        .map(|(case, entry)| format!("{case}: {}", entry.reason))
         .collect();
     report.add_tally(name, tally, &failures);
     report.check("core-tests end the guest well", ended);
-    let file = place.root.join("conformance/core-tests.txt");
-    let compared = std::fs::read_to_string(&file)
-        .map_err(|e| e.to_string())
-        .and_then(|text| ledger::parse(&text))
-        .map_err(|e| format!("{}: {e}", file.display()))
-        .map(|mut expected| {
-            expected.retain(|case, _| filter().is_none() || run.contains_key(case));
-            expected
-        })
-        .and_then(|expected| no_surprises(&ledger::surprises(&run, &expected)));
+    let compared = old_ledger(place).and_then(|mut expected| {
+        expected
+            .entries
+            .retain(|case, _| filter().is_none() || run.contains_key(case));
+        expected.differences(&run).check()
+    });
     report.check("core-tests agree with conformance/core-tests.txt", compared);
     if filter().is_none() {
+        let compared = compare_errors(place, &console, report);
         report.check(
             "core-tests provoke the errors of conformance/errors.txt",
-            compare_errors(place, &console),
+            compared,
         );
     }
 }
 
-fn compare_errors(place: &Place, console: &str) -> Result<(), String> {
+fn compare_errors(place: &Place, console: &str, report: &Report) -> Result<(), String> {
     let file = place.root.join("conformance/errors.txt");
     let text = std::fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
     let documented = Documented::parse(&text).map_err(|e| format!("{}: {e}", file.display()))?;
+    let (provoked, all) = documented.count();
+    report.note(&format!(
+        "{provoked} of {all} documented errors can be provoked"
+    ));
     no_surprises(&documented.surprises(console))
+}
+
+fn no_surprises(lines: &[String]) -> Result<(), String> {
+    match lines {
+        [] => Ok(()),
+        [only] => Err(only.clone()),
+        _ => Err(format!(
+            "{} surprises:\n     {}",
+            lines.len(),
+            lines.join("\n     ")
+        )),
+    }
 }
 
 /// Boots, and writes what came out as the new ledger; failures get a reason that a person must replace.
@@ -76,10 +88,17 @@ pub(crate) fn write_core_tests_ledger(place: &Place, report: &mut Report) {
         return report.add("conformance/core-tests.txt", Outcome::Failed(what));
     }
     let written = run(place).and_then(|(console, _)| {
-        let text = ledger::to_text(&ledger::from_output(&console));
-        std::fs::write(&file, text).map_err(|e| e.to_string())
+        let ledger = old_ledger(place)?.renewed(&results::read(&console));
+        std::fs::write(&file, ledger.to_string()).map_err(|e| e.to_string())
     });
     report.check("conformance/core-tests.txt written", written);
+}
+
+fn old_ledger(place: &Place) -> Result<Ledger, String> {
+    let file = place.root.join("conformance/core-tests.txt");
+    let text = std::fs::read_to_string(&file).map_err(|e| e.to_string());
+    text.and_then(|text| Ledger::parse(&text))
+        .map_err(|e| format!("{}: {e}", file.display()))
 }
 
 fn run(place: &Place) -> Result<(String, Result<(), String>), String> {

@@ -4,19 +4,22 @@ mod bad_input;
 mod bench;
 mod conformance;
 mod core_tests;
+mod foreign;
 mod kernel_tests;
 mod make;
 mod sizes;
 
 use std::path::Path;
 
-use crate::ledger;
+use crate::ledger::Ledger;
 use crate::place::Place;
 use crate::report::{Outcome, Report};
+use crate::results;
 use crate::session::Session;
 
 pub(crate) use bench::bench;
 pub(crate) use core_tests::{core_tests, write_core_tests_ledger};
+pub(crate) use foreign::{check as foreign_check, Foreign};
 pub(crate) use kernel_tests::kernel_tests;
 pub(crate) use sizes::sizes;
 
@@ -29,7 +32,13 @@ pub(crate) fn everything(place: &Place, report: &mut Report) {
     let parts = make::parts(place, report);
     make::check(place, "link-without-backend", report);
     if !parts {
-        for name in ["kernel tests", "shell session", "bad input", "core-tests"] {
+        for name in [
+            "kernel tests",
+            "shell session",
+            "bad input",
+            "foreign",
+            "core-tests",
+        ] {
             report.add(
                 name,
                 Outcome::Failed("the parts do not build, so no guest can be started".to_owned()),
@@ -40,6 +49,7 @@ pub(crate) fn everything(place: &Place, report: &mut Report) {
     kernel_tests(place, report);
     all_sessions(place, report);
     bad_input::run(place, report);
+    foreign_check(place, report);
     core_tests(place, report);
 }
 
@@ -74,27 +84,15 @@ pub(crate) fn session(place: &Place, file: &Path, report: &mut Report) {
 }
 
 /// Compares a list of results with a ledger.
-pub(crate) fn ledger(results: &Path, ledger_file: &Path, report: &mut Report) {
+pub(crate) fn ledger(output: &Path, ledger_file: &Path, report: &mut Report) {
     let read =
         |path: &Path| std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()));
-    let compared = read(results).and_then(|results| {
-        let expected = ledger::parse(&read(ledger_file)?)
+    let compared = read(output).and_then(|text| {
+        let expected = Ledger::parse(&read(ledger_file)?)
             .map_err(|e| format!("{}: {e}", ledger_file.display()))?;
-        Ok(ledger::surprises(&ledger::from_output(&results), &expected))
+        expected.differences(&results::read(&text)).check()
     });
-    report.check("ledger", compared.and_then(|lines| no_surprises(&lines)));
-}
-
-fn no_surprises(lines: &[String]) -> Result<(), String> {
-    match lines {
-        [] => Ok(()),
-        [only] => Err(only.clone()),
-        _ => Err(format!(
-            "{} surprises:\n     {}",
-            lines.len(),
-            lines.join("\n     ")
-        )),
-    }
+    report.check("ledger", compared);
 }
 
 fn all_sessions(place: &Place, report: &mut Report) {

@@ -4,7 +4,6 @@ use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
 
-use super::list::plain_payload;
 use super::{in_file, progress_bar, read, write};
 use crate::bootfs;
 use crate::image::Image;
@@ -57,7 +56,7 @@ impl Extract {
                 continue;
             }
             missing.retain(|name| ItemType::parse(name) != Some(item.item_type));
-            let plain = plain_payload(item).map_err(in_file(&self.image))?;
+            let plain = item.plain().map_err(in_file(&self.image))?;
             write(
                 &self
                     .output
@@ -72,7 +71,7 @@ impl Extract {
         let item = image
             .find(ItemType::BOOTFS)
             .ok_or_else(|| format!("{}: no BOOTFS in it", self.image.display()))?;
-        let plain = plain_payload(item).map_err(in_file(&self.image))?;
+        let plain = item.plain().map_err(in_file(&self.image))?;
         let bar = progress_bar(plain.len(), "extracting");
         for entry in bootfs::parse(&plain).map_err(in_file(&self.image))? {
             bar.inc(u64::try_from(entry.data.len()).unwrap_or(0));

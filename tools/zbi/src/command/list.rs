@@ -1,13 +1,12 @@
 //! `zbi list`: the items of an image and the files of its BOOTFS.
 
-use std::borrow::Cow;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::{in_file, read};
 use crate::bootfs;
-use crate::compression::{decompress, Compression};
+use crate::compression::Compression;
 use crate::image::{Image, Item, FLAG_CRC32};
 use crate::item_type::ItemType;
 
@@ -44,7 +43,7 @@ impl List {
                 note(item)
             );
             if item.item_type == ItemType::BOOTFS {
-                let plain = plain_payload(item).map_err(in_file(&self.image))?;
+                let plain = item.plain().map_err(in_file(&self.image))?;
                 for entry in bootfs::parse(&plain).map_err(in_file(&self.image))? {
                     println!(
                         "  {:#010x} {:>12} {}",
@@ -57,17 +56,6 @@ impl List {
         }
         Ok(())
     }
-}
-
-/// A storage item's payload, decompressed if need be; the fault names the item.
-pub(super) fn plain_payload<'a>(item: &Item<'a>) -> Result<Cow<'a, [u8]>, String> {
-    if !item.is_compressed() {
-        return Ok(Cow::Borrowed(item.payload));
-    }
-    let plain = decompress(item.payload, item.extra);
-    plain
-        .map(Cow::Owned)
-        .map_err(|fault| format!("at {:#x}: item {}: {fault}", item.offset, item.item_type))
 }
 
 fn note(item: &Item<'_>) -> String {

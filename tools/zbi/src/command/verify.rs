@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::list::plain_payload;
 use super::{in_file, read};
 use crate::bootfs;
 use crate::image::Image;
@@ -44,7 +43,7 @@ fn faults(data: &[u8]) -> Vec<String> {
         .iter()
         .filter(|item| item.item_type.is_storage())
     {
-        let plain = match plain_payload(item) {
+        let plain = match item.plain() {
             Ok(plain) => plain,
             Err(fault) => {
                 faults.push(fault);
