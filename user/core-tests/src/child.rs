@@ -73,6 +73,8 @@ modes! {
     CreateChannel = "create-channel",
     /// Says whether an event could be created.
     CreateEvent = "create-event",
+    /// Tries everything that job policy can forbid to create: how many were not denied.
+    CreateAll = "create-all",
     /// Uses a bad handle, and says what came out.
     BadHandle = "bad-handle",
     /// Writes messages that nobody reads.
@@ -140,6 +142,7 @@ fn run(mode: Mode) -> ZxResult<i64> {
         Mode::GarbageSyscall => run_code(&[0x48, 0xb8, 43, 0, 0, 0, 1, 0, 0, 0, 0x0f, 0x05]),
         Mode::CreateChannel => Ok(negated(Channel::create().map(drop))),
         Mode::CreateEvent => Ok(negated(Event::create().map(drop))),
+        Mode::CreateAll => Ok(not_denied()?),
         Mode::FloodChannel => {
             let (left, _right) = Channel::create()?;
             for _ in 0..4000 {
@@ -153,6 +156,26 @@ fn run(mode: Mode) -> ZxResult<i64> {
             &[0x7ff7, 0, 0],
         ))),
     }
+}
+
+/// Makes each call that job policy can forbid; counts those that did not fail with ACCESS_DENIED.
+fn not_denied() -> ZxResult<i64> {
+    let page = memory::Scratch::new()?;
+    let (out, second) = (page.address(), page.address() + 8);
+    let creators: [(SyscallId, &[usize]); 7] = [
+        (SyscallId::ChannelCreate, &[0, out, second]),
+        (SyscallId::SocketCreate, &[0, out, second]),
+        (SyscallId::FifoCreate, &[4, 4, 0, out, second]),
+        (SyscallId::EventCreate, &[0, out]),
+        (SyscallId::EventpairCreate, &[0, out, second]),
+        (SyscallId::PortCreate, &[0, out]),
+        (SyscallId::TimerCreate, &[0, 0, out]),
+    ];
+    let mut count = 0;
+    for (id, args) in creators {
+        count += i64::from(memory::call(id, args) != Err(ZxError::AccessDenied));
+    }
+    Ok(count)
 }
 
 fn negated(result: ZxResult) -> i64 {

@@ -29,6 +29,7 @@ suite! {
     policy_denies_what_it_names,
     policy_can_kill,
     policy_for_everything_new,
+    policy_denies_each_kind_that_it_names,
     policy_arguments_are_checked,
     policy_is_fixed_once_there_are_children,
     a_denied_right_cannot_be_given_back,
@@ -281,6 +282,18 @@ fn policy_for_everything_new(world: &World) -> Case {
     check_eq!(code_of(world, &job, Mode::CreateEvent)?, 0);
     let bad_handle = -i64::from(ZxError::BadHandle as i32);
     check_eq!(code_of(world, &job, Mode::BadHandle)?, bad_handle);
+    Ok(())
+}
+
+fn policy_denies_each_kind_that_it_names(world: &World) -> Case {
+    needs!(JobSetPolicy);
+    // Conditions of policy.h: channel, event, eventpair, port, socket, FIFO, timer; the child needs VMOs for its heap.
+    let kinds = [5, 6, 7, 8, 9, 10, 11];
+    let job = child(world)?;
+    ok!(set_policy(&job, 1, &kinds.map(|kind| [kind, DENY])));
+    check_eq!(code_of(world, &job, Mode::CreateAll)?, 0);
+    let job = child(world)?;
+    check_eq!(code_of(world, &job, Mode::CreateAll)?, 7);
     Ok(())
 }
 

@@ -18,6 +18,7 @@ mod check;
 mod child;
 mod disposition;
 mod memory;
+mod provoked;
 mod runner;
 mod world;
 
@@ -38,12 +39,14 @@ mod fifo;
 mod futex;
 mod futex_owner;
 mod handle;
+mod handle_limit;
 mod job;
 mod object_info;
 mod order;
 mod port;
 mod process;
 mod race;
+mod refusal;
 mod resource;
 mod socket;
 mod system_event;
@@ -56,10 +59,7 @@ mod vmar;
 mod vmo;
 mod wait;
 
-use alloc::vec::Vec;
-
 use libzx::Startup;
-use zx_abi::syscalls::SyscallId;
 
 use runner::{Filter, Suite};
 use world::World;
@@ -68,6 +68,7 @@ libzx::entry!(main);
 
 const SUITES: &[&Suite] = &[
     &handle::SUITE,
+    &handle_limit::SUITE,
     &event::SUITE,
     &event_pair::SUITE,
     &channel::SUITE,
@@ -90,6 +91,7 @@ const SUITES: &[&Suite] = &[
     &order::SUITE,
     &blocking::SUITE,
     &race::SUITE,
+    &refusal::SUITE,
     &vmo::SUITE,
     &vmar::SUITE,
     &object_info::SUITE,
@@ -105,6 +107,7 @@ const SUITES: &[&Suite] = &[
 
 fn main(mut startup: Startup) -> i64 {
     if let Some(code) = child::run_if_child(&startup) {
+        provoked::print_if_asked(&startup);
         return code;
     }
     let words = startup.args.iter().chain(&startup.env);
@@ -115,27 +118,8 @@ fn main(mut startup: Startup) -> i64 {
     let filter = Filter::new(chosen);
     let world = World::new(&mut startup);
     let tally = runner::run(SUITES, &world, &filter);
-    if startup
-        .args
-        .iter()
-        .chain(&startup.env)
-        .any(|word| word == "core-tests.errors=true")
-    {
-        print_provoked_errors();
-    }
+    provoked::print_if_asked(&startup);
     i64::from(tally.failed > 0)
-}
-
-/// Prints `[SAW] CALL ERROR...` for each call that gave this process an error.
-fn print_provoked_errors() {
-    for call in SyscallId::ALL.iter().copied() {
-        let errors: Vec<_> = libzx::witness::seen(call)
-            .map(|error| error.name().trim_start_matches("ZX_ERR_"))
-            .collect();
-        if !errors.is_empty() {
-            libzx::println!("[SAW] {} {}", call.info().name, errors.join(" "));
-        }
-    }
 }
 
 #[cfg(test)]

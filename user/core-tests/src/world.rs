@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;
+use alloc::vec::Vec;
 
 use libzx::process::{self, File, Options};
 use libzx::{sys, time, AsHandle, Job, Process, Resource, Rights, Signals, Startup, Vmo};
@@ -10,6 +11,7 @@ use zx_abi::bootfs::Bootfs;
 use zx_abi::procargs::{PA_JOB_DEFAULT, PA_RESOURCE, PA_VMO_BOOTFS, PA_VMO_VDSO};
 
 use crate::child::{Mode, FLAG};
+use crate::provoked;
 
 /// Where the boot image has this program.
 const OWN_FILE: &str = "bin/core-tests";
@@ -30,6 +32,8 @@ pub(crate) struct World {
     pub(crate) job: Option<Job>,
     pub(crate) resource: Option<Resource>,
     own_file: Option<OwnFile>,
+    /// Further arguments for children.
+    child_args: Vec<&'static str>,
 }
 
 #[derive(Debug)]
@@ -50,6 +54,7 @@ impl World {
             level,
             job: startup.take(PA_JOB_DEFAULT, 0),
             resource: startup.take(PA_RESOURCE, 0),
+            child_args: provoked::asked(startup).then_some(provoked::WORD).into_iter().collect(),
             own_file: OwnFile::find(startup),
         }
     }
@@ -65,8 +70,10 @@ impl World {
             offset: own.offset,
             len: own.len,
         };
+        let mut args = vec!["core-tests", FLAG, mode.name()];
+        args.extend(&self.child_args);
         let options = Options {
-            args: &["core-tests", FLAG, mode.name()],
+            args: &args,
             env: &[],
             handles: vec![],
         };

@@ -3,13 +3,10 @@
 //! Only with feature `witness`; without it [`saw`] is nothing at all. Calls of [`crate::raw::Prepared`], made for measuring,
 //! are not remembered.
 
-use zx_abi::syscalls::SyscallId;
-use zx_abi::Status;
-
 /// A call came back with `status`.
 #[cfg(not(feature = "witness"))]
 #[inline(always)]
-pub(crate) fn saw(_: SyscallId, _: Status) {}
+pub(crate) fn saw(_: zx_abi::syscalls::SyscallId, _: zx_abi::Status) {}
 
 #[cfg(feature = "witness")]
 pub(crate) use memory::saw;
@@ -55,6 +52,8 @@ mod memory {
 
     #[cfg(test)]
     mod tests {
+        use alloc::vec::Vec;
+
         use super::*;
 
         #[test]
