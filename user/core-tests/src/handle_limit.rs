@@ -57,8 +57,14 @@ fn calls_that_create_handles_run_out_of_them(world: &World) -> Case {
     let hoard = hoard(&event)?;
     check!(hoard.len() > 1000);
     let mut creators = alloc::vec![
-        (SyscallId::HandleDuplicate, alloc::vec![arg(&event), same, out]),
-        (SyscallId::ObjectGetChild, alloc::vec![arg(&own), koid, same, out]),
+        (
+            SyscallId::HandleDuplicate,
+            alloc::vec![arg(&event), same, out]
+        ),
+        (
+            SyscallId::ObjectGetChild,
+            alloc::vec![arg(&own), koid, same, out]
+        ),
         (SyscallId::ChannelCreate, alloc::vec![0, out, second]),
         (SyscallId::SocketCreate, alloc::vec![0, out, second]),
         (SyscallId::FifoCreate, alloc::vec![4, 4, 0, out, second]),
@@ -68,19 +74,31 @@ fn calls_that_create_handles_run_out_of_them(world: &World) -> Case {
         (SyscallId::TimerCreate, alloc::vec![0, 0, out]),
         (SyscallId::ClockCreate, alloc::vec![0, 0, out]),
         (SyscallId::VmoCreate, alloc::vec![4096, 0, out]),
-        (SyscallId::VmoCreateChild, alloc::vec![arg(&vmo), 1, 0, 4096, out]),
+        (
+            SyscallId::VmoCreateChild,
+            alloc::vec![arg(&vmo), 1, 0, 4096, out]
+        ),
         (SyscallId::PagerCreate, alloc::vec![0, out]),
         (SyscallId::StreamCreate, alloc::vec![3, arg(&vmo), 0, out]),
-        (SyscallId::ThreadCreate, alloc::vec![arg(&own), out, 0, 0, out]),
+        (
+            SyscallId::ThreadCreate,
+            alloc::vec![arg(&own), out, 0, 0, out]
+        ),
         (SyscallId::TaskSuspend, alloc::vec![arg(&idle), out]),
     ];
     if let Some(job) = root_job {
         creators.push((SyscallId::JobCreate, alloc::vec![arg(job), 0, out]));
         creators.push((SyscallId::SystemGetEvent, alloc::vec![arg(job), 4, out]));
-        creators.push((SyscallId::ProcessCreate, alloc::vec![arg(job), out, 0, 0, out, second]));
+        creators.push((
+            SyscallId::ProcessCreate,
+            alloc::vec![arg(job), out, 0, 0, out, second],
+        ));
     }
     if let Some(resource) = &world.resource {
-        creators.push((SyscallId::DebuglogCreate, alloc::vec![arg(resource), 0, out]));
+        creators.push((
+            SyscallId::DebuglogCreate,
+            alloc::vec![arg(resource), 0, out],
+        ));
     }
     for (id, args) in &creators {
         fails!(call(*id, args).map_err(|error| named(*id, error)), NoMemory);
@@ -88,9 +106,18 @@ fn calls_that_create_handles_run_out_of_them(world: &World) -> Case {
     drop(hoard);
 
     let after = ok!(handles());
-    for kind in [ObjectType::Event, ObjectType::Channel, ObjectType::Vmo, ObjectType::Thread, ObjectType::Process] {
+    for kind in [
+        ObjectType::Event,
+        ObjectType::Channel,
+        ObjectType::Vmo,
+        ObjectType::Thread,
+        ObjectType::Process,
+    ] {
         let index = kind.raw() as usize;
-        check_eq!(after.handle_count.get(index), before.handle_count.get(index));
+        check_eq!(
+            after.handle_count.get(index),
+            before.handle_count.get(index)
+        );
     }
     // There is room again.
     ok!(Event::create());

@@ -10,7 +10,11 @@ pub(crate) const WORD: &str = "core-tests.errors=true";
 
 /// Whether the lines are wanted.
 pub(crate) fn asked(startup: &Startup) -> bool {
-    startup.args.iter().chain(&startup.env).any(|word| word == WORD)
+    startup
+        .args
+        .iter()
+        .chain(&startup.env)
+        .any(|word| word == WORD)
 }
 
 /// Prints `[SAW] CALL ERROR...` for each call that gave an error, if that is wanted.

@@ -43,7 +43,16 @@ const PROPERTY_PROCESS_DEBUG_ADDR: usize = 5;
 fn read_etc(handle: usize, options: usize, bytes: usize, handles: usize) -> ZxResult<(u32, u32)> {
     let page = Scratch::new()?;
     let at = page.address();
-    let args = [handle, options, at, at + 2048, bytes, handles, at + 4000, at + 4004];
+    let args = [
+        handle,
+        options,
+        at,
+        at + 2048,
+        bytes,
+        handles,
+        at + 4000,
+        at + 4004,
+    ];
     match call(SyscallId::ChannelReadEtc, &args) {
         Ok(()) | Err(ZxError::BufferTooSmall) => Ok((page.u32(4000), page.u32(4004))),
         Err(error) => Err(error),
@@ -87,7 +96,16 @@ fn channel_read_etc_leaves_what_does_not_fit(_: &World) -> Case {
     let page = ok!(Scratch::new());
     let at = page.address();
     for (bytes, handles) in [(6, 1), (7, 0)] {
-        let args = [arg(&right), 0, at, at + 2048, bytes, handles, at + 4000, at + 4004];
+        let args = [
+            arg(&right),
+            0,
+            at,
+            at + 2048,
+            bytes,
+            handles,
+            at + 4000,
+            at + 4004,
+        ];
         fails!(call(SyscallId::ChannelReadEtc, &args), BufferTooSmall);
         check_eq!((page.u32(4000), page.u32(4004)), (7, 1));
     }
@@ -140,7 +158,10 @@ fn futex_requeue_single_owner_refuses_what_futex_requeue_refuses(world: &World) 
     let (from, to) = (address_of(&FUTEX), address_of(&OTHER));
     let event = ok!(Event::create());
     let requeue = |from: usize, value: usize, to: usize, owner| {
-        call(SyscallId::FutexRequeueSingleOwner, &[from, value, to, 0, owner])
+        call(
+            SyscallId::FutexRequeueSingleOwner,
+            &[from, value, to, 0, owner],
+        )
     };
     for bad in [0, from + 1] {
         fails!(requeue(bad, 0, to, 0), InvalidArgs);
@@ -200,7 +221,10 @@ fn object_set_property_refuses_a_name_for_what_has_none(_: &World) -> Case {
 }
 
 fn object_signal_peer_refuses_a_bad_handle(_: &World) -> Case {
-    fails!(call(SyscallId::ObjectSignalPeer, &[NOBODY, 0, 0]), BadHandle);
+    fails!(
+        call(SyscallId::ObjectSignalPeer, &[NOBODY, 0, 0]),
+        BadHandle
+    );
     let (left, _right) = ok!(EventPair::create());
     ok!(call(SyscallId::ObjectSignalPeer, &[arg(&left), 0, 0]));
     Ok(())
@@ -215,7 +239,12 @@ fn port_cancel_refuses_a_source_that_cannot_be_waited_on(_: &World) -> Case {
 fn debug_read_needs_the_root_resource(_: &World) -> Case {
     let page = ok!(Scratch::new());
     let event = ok!(Event::create());
-    let read = |handle| call(SyscallId::DebugRead, &[handle, page.address(), 1, page.address() + 8]);
+    let read = |handle| {
+        call(
+            SyscallId::DebugRead,
+            &[handle, page.address(), 1, page.address() + 8],
+        )
+    };
     fails!(read(NOBODY), BadHandle);
     fails!(read(arg(&event)), WrongType);
     Ok(())

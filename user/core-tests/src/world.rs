@@ -54,7 +54,10 @@ impl World {
             level,
             job: startup.take(PA_JOB_DEFAULT, 0),
             resource: startup.take(PA_RESOURCE, 0),
-            child_args: provoked::asked(startup).then_some(provoked::WORD).into_iter().collect(),
+            child_args: provoked::asked(startup)
+                .then_some(provoked::WORD)
+                .into_iter()
+                .collect(),
             own_file: OwnFile::find(startup),
         }
     }
