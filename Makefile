@@ -80,6 +80,8 @@ help: ## this list
 	@echo 'Variables:'
 	@echo '  ZBI USERBOOT VDSO DECOMPRESS   foreign boot image, userboot, vDSO, decompressor image (paths)'
 	@echo '  CMDLINE="$(CMDLINE)"    kernel command line'
+	@echo '  FILTER=Suite.Case  BOOT="command"  of core-tests: only these; on another kernel, which the command boots with the'
+	@echo '                                 program $$PROGRAM and the kernel command line $$CMDLINE, console on standard output'
 	@echo '  SMP=$(SMP)  MEM=$(MEM)  (MiB)  ACCEL=$(ACCEL)  (auto, kvm, tcg)  MODE=$(MODE)  (release, debug)  QEMU_EXTRA="$(QEMU_EXTRA)"'
 
 # --- Toolchain ------------------------------------------------------------------------------------------------------

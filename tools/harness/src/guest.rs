@@ -1,5 +1,6 @@
 //! One guest in QEMU: its parts, its console, and how it ended.
 
+use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -122,7 +123,8 @@ pub(crate) struct Guest {
     console: Arc<Console>,
     /// How much of the console earlier expectations have used up, in bytes of plain text.
     read_to: usize,
-    esp: PathBuf,
+    /// The directory that the guest booted from, which goes with it.
+    esp: Option<PathBuf>,
 }
 
 #[derive(Default, Debug)]
@@ -146,21 +148,40 @@ impl Guest {
             std::fs::remove_dir_all(&esp).map_err(|e| format!("{}: {e}", esp.display()))?;
         }
         parts.fill_esp(place, &esp)?;
-        let log_file =
-            std::fs::File::create(&log).map_err(|e| format!("{}: {e}", log.display()))?;
-        let errors = log_file.try_clone().map_err(|e| e.to_string())?;
-        let mut child = Command::new(place.root.join("scripts/qemu"))
+        let mut command = Command::new(place.root.join("scripts/qemu"));
+        command
             .arg(&esp)
             .args(&parts.qemu_arguments)
             .env("TARGET", &place.target)
             .env("MEM", parts.memory_mib.to_string())
-            .env("NO_REBOOT", "1")
+            .env("NO_REBOOT", "1");
+        let mut guest = Self::run(&mut command, &log)?;
+        guest.esp = Some(esp);
+        Ok(guest)
+    }
+
+    /// Starts whatever `shell` says, a line for `sh`, with these variables set; its standard streams are the console.
+    pub(crate) fn start_by(
+        place: &Place,
+        name: &str,
+        shell: &str,
+        variables: &[(&str, &OsStr)],
+    ) -> Result<Self, String> {
+        let mut command = Command::new("sh");
+        command.args(["-c", shell]).envs(variables.iter().copied());
+        Self::run(&mut command, &place.log(name))
+    }
+
+    fn run(command: &mut Command, log: &Path) -> Result<Self, String> {
+        let log_file = std::fs::File::create(log).map_err(|e| format!("{}: {e}", log.display()))?;
+        let errors = log_file.try_clone().map_err(|e| e.to_string())?;
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(errors)
             .process_group(0)
             .spawn()
-            .map_err(|e| format!("scripts/qemu: {e}"))?;
+            .map_err(|e| format!("{}: {e}", command.get_program().to_string_lossy()))?;
         let console = Arc::new(Console::default());
         if let Some(output) = child.stdout.take() {
             let console = Arc::clone(&console);
@@ -172,7 +193,7 @@ impl Guest {
             input,
             console,
             read_to: 0,
-            esp,
+            esp: None,
         })
     }
 
@@ -249,7 +270,9 @@ impl Drop for Guest {
             process::kill_group(&mut self.child);
         }
         // The log stays; the copies of kernel and image do not.
-        let _ = std::fs::remove_dir_all(&self.esp);
+        if let Some(esp) = &self.esp {
+            let _ = std::fs::remove_dir_all(esp);
+        }
     }
 }
 

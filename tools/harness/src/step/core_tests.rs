@@ -1,5 +1,5 @@
 //! core-tests: boots straight into them, takes their count, and compares them with `conformance/core-tests.txt`, and the
-//! errors that they provoked with `conformance/errors.txt`.
+//! errors that they provoked with `conformance/errors.txt`. Or boots them on another kernel, by a command of the user's.
 
 use std::time::Duration;
 
@@ -20,9 +20,15 @@ const COMMAND_LINE: &str = "userboot=bin/core-tests userboot.shutdown core-tests
 /// The make variable that chooses cases: `Suite.Case`, `Suite`, `Suite.start*`, several separated by commas.
 const FILTER: &str = "FILTER";
 
-/// Boots, counts and compares; with a filter only what ran is compared.
+/// The make variable that boots another kernel: a line for `sh` that finds the program in PROGRAM and the words for the kernel's
+/// command line in CMDLINE, and whose standard output is the console.
+const BOOT: &str = "BOOT";
+
+/// Boots, counts and compares; with a filter only what ran is compared. With [`BOOT`] nothing is compared, as the ledgers are
+/// about this kernel; `harness foreign --log` compares a console with any ledger.
 pub(crate) fn core_tests(place: &Place, report: &mut Report) {
     let name = "core-tests";
+    let own_kernel = variable(BOOT).is_none();
     let (console, ended) = match run(place) {
         Ok(both) => both,
         Err(what) => return report.add(name, Outcome::Failed(what)),
@@ -34,12 +40,19 @@ pub(crate) fn core_tests(place: &Place, report: &mut Report) {
         );
     };
     let run = results::read(&console);
+    if run.is_empty() {
+        let what = format!("no case fits {FILTER}={}", filter().unwrap_or_default());
+        return report.add(name, Outcome::Failed(what));
+    }
     let failures: Vec<_> = run
         .iter()
         .filter(|(_, entry)| entry.verdict == ledger::Verdict::Fail)
         .map(|(case, entry)| format!("{case}: {}", entry.reason))
         .collect();
     report.add_tally(name, tally, &failures);
+    if !own_kernel {
+        return;
+    }
     report.check("core-tests end the guest well", ended);
     let compared = old_ledger(place).and_then(|mut expected| {
         expected
@@ -83,9 +96,11 @@ fn no_surprises(lines: &[String]) -> Result<(), String> {
 /// Boots, and writes what came out as the new ledger; failures get a reason that a person must replace.
 pub(crate) fn write_core_tests_ledger(place: &Place, report: &mut Report) {
     let file = place.root.join("conformance/core-tests.txt");
-    if filter().is_some() {
-        let what = "FILTER is set, and the ledger is of all cases".to_owned();
-        return report.add("conformance/core-tests.txt", Outcome::Failed(what));
+    for name in [FILTER, BOOT] {
+        if variable(name).is_some() {
+            let what = format!("{name} is set, and the ledger is of all cases on this kernel");
+            return report.add("conformance/core-tests.txt", Outcome::Failed(what));
+        }
     }
     let written = run(place).and_then(|(console, _)| {
         let ledger = old_ledger(place)?.renewed(&results::read(&console));
@@ -107,13 +122,32 @@ fn run(place: &Place) -> Result<(String, Result<(), String>), String> {
         || COMMAND_LINE.to_owned(),
         |filter| format!("{COMMAND_LINE} core-tests.filter={filter}"),
     );
-    let mut guest = Guest::start(place, "core-tests", &Parts::own(place, &command_line))?;
+    let mut guest = match variable(BOOT) {
+        None => Guest::start(place, "core-tests", &Parts::own(place, &command_line))?,
+        Some(boot) => {
+            let program = place.out().join("bin/core-tests");
+            let variables = [
+                ("PROGRAM", program.as_os_str()),
+                ("CMDLINE", command_line.as_ref()),
+            ];
+            Guest::start_by(place, "core-tests-elsewhere", &boot, &variables)?
+        }
+    };
     guest.expect(&done, LIMIT)?;
+    if variable(BOOT).is_some() {
+        // How it ends is that kernel's affair.
+        return Ok((guest.console(), Ok(())));
+    }
     let ended = expect_end(&mut guest, 0);
     Ok((guest.console(), ended))
 }
 
 /// What the person who runs this wants to see only.
 fn filter() -> Option<String> {
-    std::env::var(FILTER).ok().filter(|text| !text.is_empty())
+    variable(FILTER)
+}
+
+/// A variable of the environment that is set and not empty.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.is_empty())
 }
