@@ -4,8 +4,9 @@ use crate::machine::Machine;
 use crate::phys::{ram, Owner};
 use kernel_hal::frame::{Fill, FrameStats};
 use kernel_hal::{hal_impl, PhysAddr, PAGE_SIZE};
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Frames that a machine has unless the test says otherwise: 256 MiB, of which only those in use exist.
 pub const DEFAULT_LIMIT: usize = 65536;
@@ -19,6 +20,7 @@ pub(crate) struct Pool {
     limit: AtomicUsize,
     frames: AtomicUsize,
     tables: AtomicUsize,
+    watched: Mutex<Option<Range<usize>>>,
 }
 
 impl Default for Pool {
@@ -27,6 +29,7 @@ impl Default for Pool {
             limit: AtomicUsize::new(DEFAULT_LIMIT),
             frames: AtomicUsize::new(0),
             tables: AtomicUsize::new(0),
+            watched: Mutex::new(None),
         }
     }
 }
@@ -185,6 +188,15 @@ hal_impl! {
             heap_free_bytes: 0,
             page_tables: pool.tables.load(Ordering::SeqCst),
         }
+    }
+    kernel_hal::frame => fn hal_frame_watch_free(range: Range<usize>) {
+        let pool = pool();
+        *pool.watched.lock().unwrap_or_else(PoisonError::into_inner) = Some(range);
+    }
+    kernel_hal::frame => fn hal_frame_take_crossing() -> bool {
+        let pool = pool();
+        let mut watched = pool.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        watched.take_if(|range| !range.contains(&pool.free())).is_some()
     }
     kernel_hal::frame => fn hal_phys_read(from: PhysAddr, into: &mut [u8]) {
         ram().read(from, into);

@@ -7,6 +7,7 @@ use crate::addr::{PhysAddr, PAGE_SIZE};
 use crate::hal::hal_fn;
 use alloc::vec::Vec;
 use core::num::NonZeroU64;
+use core::ops::Range;
 
 /// What a fresh frame contains.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,6 +46,11 @@ hal_fn! {
     pub fn raw_free as hal_frame_free(frame: PhysAddr);
     /// How many frames there are and how they are used.
     pub fn stats as hal_frame_stats() -> FrameStats;
+    /// Watches the number of free frames until it leaves `range`, give or take some MiB. Then [`take_crossing`] says so, once,
+    /// and user code that runs is interrupted as by a timer.
+    pub fn watch_free as hal_frame_watch_free(range: Range<usize>);
+    /// Whether the number of free frames has left the range that was watched, since the last call.
+    pub fn take_crossing as hal_frame_take_crossing() -> bool;
     /// Copies out of RAM at a physical address. The range must be RAM.
     pub fn phys_read as hal_phys_read(from: PhysAddr, into: &mut [u8]);
     /// Copies into RAM at a physical address. The caller owns the range.

@@ -11,6 +11,7 @@ use zircon_object::ipc::{Channel, Message};
 use zircon_object::object::{Handle, TypedObject};
 use zircon_object::runtime;
 use zircon_object::task::{Job, Process, Thread};
+use zircon_object::vm::memory_watchdog::{self, Watermarks};
 use zircon_object::vm::{Perms, Resizable, VmarOptions, Vmo};
 use zircon_syscall::VdsoAbi;
 use zx_abi::limits::INITIAL_STACK_SIZE;
@@ -32,6 +33,9 @@ struct Vdso {
 pub fn start(images: &BootImages) -> Result<Arc<Process>, LoadError> {
     runtime::init_slices().during("time slices")?;
     let job = Job::new_root().during("root job")?;
+    let marks =
+        Watermarks::for_machine(kernel_hal::frame::stats().total).with_words(images.cmdline);
+    memory_watchdog::start(job.clone(), marks).during("memory watchdog")?;
     let vdso = load_vdso(images.vdso)?;
     let layout = vdso::rodso(images.userboot).map_err(|error| bad("userboot", error))?;
     let userboot = vmo_of(

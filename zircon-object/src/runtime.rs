@@ -25,10 +25,11 @@ impl TimerHardware for HalTimer {
     }
 }
 
-/// Serves timers if the hardware says that one may have expired, and tells log readers of new lines of the kernel. Call after an
-/// interrupt and after idling, with no lock held.
+/// Serves timers if the hardware says that one may have expired, tells log readers of new lines of the kernel, and looks
+/// whether memory runs short. Call after an interrupt and after idling, with no lock held.
 pub fn serve_timers() {
     crate::diag::debuglog::announce();
+    crate::vm::memory_watchdog::look();
     if kernel_hal::time::take_expiry() {
         while TIMERS.expire(kernel_hal::time::now()) == executor::Due::More {}
     }

@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 use kernel_hal::user::{UserIn, UserOut};
 use zircon_object::object::Handle;
 use zircon_object::task::job_policy::{Conflict, Override, PolicyEntry, SlackMode, CONDITIONS};
-use zircon_object::task::Job;
+use zircon_object::task::{CriticalWhen, Job, Process};
+use zx_abi::device::JobCriticalOptions;
 use zx_abi::policy::{
     PolicyBasicV1, PolicyBasicV2, PolicyMode, PolicyOverride, PolicyTimerSlack, PolicyTopic,
 };
@@ -35,6 +36,28 @@ pub(crate) fn sys_job_create(
         .get::<Job>(parent, Rights::MANAGE_JOB)
         .or_else(|_| caller.get::<Job>(parent, Rights::WRITE))?;
     caller.give(Handle::new(parent.create_child()?)?, out)
+}
+
+/// Makes the end of a process the end of a job above it.
+///
+/// # Errors
+/// - `InvalidArgs`: unknown options.
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the job (DESTROY), then the process (WAIT).
+/// - `AlreadyBound`: the process is critical to some job.
+/// - `InvalidArgs`: the process is not in the job or below it.
+pub(crate) fn sys_job_set_critical(
+    caller: &Caller<'_>,
+    job: HandleValue,
+    options: u32,
+    process: HandleValue,
+) -> ZxResult {
+    let when = match JobCriticalOptions::from_bits(options).ok_or(ZxError::InvalidArgs)? {
+        JobCriticalOptions::RETCODE_NONZERO => CriticalWhen::RetcodeNonzero,
+        _ => CriticalWhen::AnyEnd,
+    };
+    let job = caller.get::<Job>(job, Rights::DESTROY)?;
+    let process = caller.get::<Process>(process, Rights::WAIT)?;
+    process.set_critical_to(&job, when)
 }
 
 /// Sets what the processes of a job may do. Nothing changes on any error.

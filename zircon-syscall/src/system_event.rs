@@ -8,8 +8,13 @@ use zircon_object::task::Job;
 use zx_abi::power::SystemEvent;
 use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
 
-/// `system_get_event`
-// PARTIAL: the memory level is always normal
+/// An event that shows one level of memory. Exactly one of the four is signaled.
+///
+/// # Errors
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the job's handle is bad, lacks MANAGE_PROCESS (for the out-of-memory event), or is
+///   not the root job's.
+/// - `InvalidArgs`: unknown kind, or `event` cannot be written.
+/// - `NoMemory`: the system has as many handles as it may have.
 pub(crate) fn sys_system_get_event(
     caller: &Caller<'_>,
     root_job: HandleValue,

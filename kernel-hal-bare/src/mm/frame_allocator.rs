@@ -7,7 +7,8 @@
 use super::direct::{fill_frame, pointer, zero_page};
 use bitmap_allocator::{BitAlloc, BitAlloc1M};
 use boot_info::MemoryRegion;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::ops::Range;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use kernel_hal::addr::PAGE_SHIFT;
 use kernel_hal::frame::{Fill, FrameStats};
 use kernel_hal::sync::Mutex;
@@ -33,7 +34,14 @@ static FRAMES: Mutex<Frames> = Mutex::new(Frames {
     stacked: 0,
     in_maps: 0,
     total: 0,
+    watched: EVERYTHING,
 });
+
+/// A range that the number of free frames never leaves.
+const EVERYTHING: (usize, usize) = (0, usize::MAX);
+
+/// The number of free frames has left the range that was watched.
+static CROSSED: AtomicBool = AtomicBool::new(false);
 
 /// Who asks for frames.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,12 +58,28 @@ struct Frames {
     stacked: usize,
     in_maps: usize,
     total: usize,
+    /// From, to: free frames outside are news. It is looked at when frames move between stack and bitmaps.
+    watched: (usize, usize),
 }
 
 impl Frames {
     #[inline(always)]
+    fn free(&self) -> usize {
+        self.stacked + self.in_maps
+    }
+
+    fn look_at_free(&mut self) {
+        let free = self.free();
+        if free < self.watched.0 || free >= self.watched.1 {
+            self.watched = EVERYTHING;
+            CROSSED.store(true, Ordering::Relaxed);
+            crate::time::lapic_timer::fire();
+        }
+    }
+
+    #[inline(always)]
     fn available(&self, who: For) -> usize {
-        let free = self.stacked + self.in_maps;
+        let free = self.free();
         match who {
             For::User => free.saturating_sub(RESERVE),
             For::Kernel => free,
@@ -97,6 +121,7 @@ impl Frames {
         }
         // The lowest address on top.
         self.stack[..self.stacked].reverse();
+        self.look_at_free();
     }
 
     #[inline(never)]
@@ -108,6 +133,7 @@ impl Frames {
             debug_assert!(fresh, "a frame was freed twice");
             self.in_maps += 1;
         }
+        self.look_at_free();
     }
 
     fn contiguous(&mut self, pages: usize, align_log2: u32, who: For) -> Option<PhysAddr> {
@@ -119,6 +145,7 @@ impl Frames {
             for (number, map) in self.maps.iter_mut().enumerate() {
                 if let Some(index) = map.alloc_contiguous(None, pages, align) {
                     self.in_maps -= pages;
+                    self.look_at_free();
                     return Some(address(number * FRAMES_PER_MAP + index));
                 }
             }
@@ -247,7 +274,7 @@ hal_impl! {
     kernel_hal::frame => fn hal_frame_stats() -> FrameStats {
         let (total, free) = {
             let frames = FRAMES.lock();
-            (frames.total, frames.stacked + frames.in_maps)
+            (frames.total, frames.free())
         };
         FrameStats {
             total,
@@ -256,5 +283,13 @@ hal_impl! {
             heap_free_bytes: super::heap::free_bytes(),
             page_tables: TABLE_FRAMES.load(Ordering::Relaxed),
         }
+    }
+    kernel_hal::frame => fn hal_frame_watch_free(range: Range<usize>) {
+        let mut frames = FRAMES.lock();
+        frames.watched = (range.start, range.end);
+        frames.look_at_free();
+    }
+    kernel_hal::frame => fn hal_frame_take_crossing() -> bool {
+        CROSSED.load(Ordering::Relaxed) && CROSSED.swap(false, Ordering::Relaxed)
     }
 }

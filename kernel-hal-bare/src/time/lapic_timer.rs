@@ -26,6 +26,11 @@ pub(crate) fn init(lapic_hz: u64) {
     }
 }
 
+/// Makes the timer fire at once, whatever it was set to: who serves it sets it anew.
+pub(crate) fn fire() {
+    kernel_hal::time::arm_timer(now());
+}
+
 hal_impl! {
     kernel_hal::time => fn hal_timer_arm(deadline: i64) {
         let rate = COUNTDOWN_RATE.load(Ordering::Relaxed);

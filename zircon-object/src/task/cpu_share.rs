@@ -251,9 +251,28 @@ impl Thread {
         self.share().runtime_ns()
     }
 
+    /// What it has had of the CPU so far.
+    pub fn runtime(&self) -> Runtime {
+        Runtime {
+            cpu_ns: self.runtime_ns(),
+            queue_ns: runtime::ns_of_ticks(self.share().queue_ticks.load(Relaxed)),
+        }
+    }
+}
+
+/// What a task has had of the CPU.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Runtime {
+    /// Time on a CPU, ns.
+    pub cpu_ns: i64,
     /// Time for which it was ready and had made room for others, ns.
-    pub fn queue_time_ns(&self) -> i64 {
-        runtime::ns_of_ticks(self.share().queue_ticks.load(Relaxed))
+    pub queue_ns: i64,
+}
+
+impl core::ops::AddAssign for Runtime {
+    fn add_assign(&mut self, more: Self) {
+        self.cpu_ns += more.cpu_ns;
+        self.queue_ns += more.queue_ns;
     }
 }
 

@@ -3,9 +3,10 @@
 //! A job is referred to by its handles, its child jobs and its processes; it refers to them weakly, so a childless job whose
 //! last handle closes goes away and leaves its parent's list.
 
+use super::children::Children;
 use super::exception::ExceptionChannel;
 use super::job_policy::JobPolicy;
-use super::{retcode, Process};
+use super::{retcode, Process, Runtime};
 use crate::alloc_try::try_arc_cyclic;
 use crate::object::{KernelObject, Koid, Name, ObjectBase, TypedObject};
 use alloc::sync::{Arc, Weak};
@@ -31,9 +32,11 @@ pub struct Job {
 
 struct Inner {
     policy: JobPolicy,
-    jobs: Vec<(Koid, Weak<Job>)>,
-    processes: Vec<(Koid, Weak<Process>)>,
+    jobs: Children<Weak<Job>>,
+    processes: Children<Weak<Process>>,
     killed: Option<i64>,
+    /// Of the processes and jobs that have left.
+    ended: Runtime,
 }
 
 impl Job {
@@ -42,7 +45,9 @@ impl Job {
     /// # Errors
     /// - `NoMemory`: the kernel heap is exhausted.
     pub fn new_root() -> ZxResult<Arc<Self>> {
-        Self::make(None, JOB_MAX_HEIGHT, JobPolicy::default())
+        let root = Self::make(None, JOB_MAX_HEIGHT, JobPolicy::default())?;
+        root.name.set(b"root");
+        Ok(root)
     }
 
     /// A child job with this job's policy.
@@ -62,7 +67,7 @@ impl Job {
             if inner.killed.is_some() {
                 return Err(ZxError::BadState);
             }
-            insert_sorted(&mut inner.jobs, child.base.koid(), Arc::downgrade(&child))?;
+            inner.jobs.add(child.base.koid(), Arc::downgrade(&child))?;
         }
         self.base
             .signals()
@@ -83,9 +88,10 @@ impl Job {
             debugger: ExceptionChannel::new(ExceptionHandler::JobDebugger),
             inner: Mutex::new(Inner {
                 policy,
-                jobs: Vec::new(),
-                processes: Vec::new(),
+                jobs: Children::new(),
+                processes: Children::new(),
                 killed: None,
+                ended: Runtime::default(),
             }),
         })
     }
@@ -148,11 +154,9 @@ impl Job {
             if inner.killed.is_some() {
                 return Err(ZxError::BadState);
             }
-            insert_sorted(
-                &mut inner.processes,
-                process.base().koid(),
-                Arc::downgrade(process),
-            )?;
+            inner
+                .processes
+                .add(process.base().koid(), Arc::downgrade(process))?;
         }
         self.base
             .signals()
@@ -162,10 +166,14 @@ impl Job {
     }
 
     /// A process has ended.
-    pub(super) fn remove_process(&self, koid: Koid) {
+    pub(super) fn remove_process(&self, process: &Process) {
+        let runtime = process.runtime();
         let empty = {
             let mut inner = self.inner.lock();
-            inner.processes.retain(|(each, _)| *each != koid);
+            // What is taken out is a weak reference: nothing ends with it.
+            if inner.processes.remove(process.base().koid()).is_some() {
+                inner.ended += runtime;
+            }
             inner.processes.is_empty()
         };
         if empty {
@@ -177,10 +185,13 @@ impl Job {
         self.finish_if_killed_and_empty();
     }
 
-    fn remove_child(&self, koid: Koid) {
+    fn remove_child(&self, job: &Self) {
+        let runtime = job.runtime();
         let empty = {
             let mut inner = self.inner.lock();
-            inner.jobs.retain(|(each, _)| *each != koid);
+            if inner.jobs.remove(job.base.koid()).is_some() {
+                inner.ended += runtime;
+            }
             inner.jobs.is_empty()
         };
         if empty {
@@ -195,28 +206,57 @@ impl Job {
     /// Kills everything below and refuses children for ever. Jobs end bottom-up: a job shows TERMINATED, and leaves its
     /// parent's list, when all below it have.
     pub fn kill(&self) {
-        self.kill_with(retcode::SYSCALL_KILL);
+        let _ = self.kill_with(retcode::SYSCALL_KILL);
     }
 
-    pub(super) fn kill_with(&self, code: i64) {
+    /// The same with a return code; the first one counts.
+    pub(super) fn kill_with(&self, code: i64) -> Killed {
         {
             let mut inner = self.inner.lock();
             if inner.killed.is_some() {
-                return;
+                return Killed::Before;
             }
             inner.killed = Some(code);
         }
         // Nobody joins any more, so one pass in the order of koids meets all. No list is made: memory may be why this runs.
-        self.for_each_job(|job| job.kill_with(code));
+        self.for_each_job(|job| {
+            let _ = job.kill_with(code);
+        });
         self.for_each_process(|process| process.exit(code));
         self.finish_if_killed_and_empty();
+        Killed::Now
+    }
+
+    /// Kills one job of those that may be killed when memory runs out, this one or one below it: among the highest in the
+    /// tree the youngest. Nothing is allocated.
+    pub fn kill_for_memory(&self) -> Option<Arc<Self>> {
+        let mut best = None;
+        self.find_expendable(&mut best);
+        let job = best?;
+        (job.kill_with(retcode::OOM_KILL) == Killed::Now).then_some(job)
+    }
+
+    fn find_expendable(&self, best: &mut Option<Arc<Self>>) {
+        if self.kill_on_oom() == KillOnOom::Yes && self.ended_with().is_none() {
+            let higher = best.as_ref().is_none_or(|best| best.height <= self.height);
+            if let (true, Some(this)) = (higher, self.this()) {
+                *best = Some(this);
+            }
+        }
+        self.for_each_job(|job| job.find_expendable(best));
+    }
+
+    /// Whether `job` is this one or below it.
+    pub fn contains(&self, job: &Self) -> bool {
+        core::iter::successors(Some(job), |job| job.parent().map(|parent| &**parent))
+            .any(|job| core::ptr::eq(job, self))
     }
 
     fn for_each_job(&self, mut visit: impl FnMut(Arc<Self>)) {
         let mut after = Koid::NONE;
         loop {
-            let next = next_after(&self.inner.lock().jobs, &mut after);
-            match next {
+            let next = self.inner.lock().jobs.next_after(&mut after).cloned();
+            match next.map(|job| job.upgrade()) {
                 Some(Some(job)) => visit(job),
                 Some(None) => {}
                 None => return,
@@ -227,8 +267,8 @@ impl Job {
     fn for_each_process(&self, mut visit: impl FnMut(Arc<Process>)) {
         let mut after = Koid::NONE;
         loop {
-            let next = next_after(&self.inner.lock().processes, &mut after);
-            match next {
+            let next = self.inner.lock().processes.next_after(&mut after).cloned();
+            match next.map(|process| process.upgrade()) {
                 Some(Some(process)) => visit(process),
                 Some(None) => {}
                 None => return,
@@ -249,7 +289,7 @@ impl Job {
             self.exceptions.close();
             self.debugger.close();
             if let Some(parent) = &self.parent {
-                parent.remove_child(self.base.koid());
+                parent.remove_child(self);
             }
         }
     }
@@ -259,11 +299,11 @@ impl Job {
         self.inner.lock().killed
     }
 
-    /// CPU time of the processes that live in it and below, ns.
-    pub fn runtime_ns(&self) -> i64 {
-        let mut sum = 0;
-        self.for_each_job(|job| sum += job.runtime_ns());
-        self.for_each_process(|process| sum += process.runtime_ns());
+    /// What all threads in it and below, those that ended included, have had of the CPU.
+    pub fn runtime(&self) -> Runtime {
+        let mut sum = self.inner.lock().ended;
+        self.for_each_job(|job| sum += job.runtime());
+        self.for_each_process(|process| sum += process.runtime());
         sum
     }
 
@@ -272,7 +312,7 @@ impl Job {
     /// # Errors
     /// - `NoMemory`: no kernel memory for the list.
     pub fn child_koids(&self) -> ZxResult<Vec<Koid>> {
-        koids(&self.inner.lock().jobs)
+        self.inner.lock().jobs.koids()
     }
 
     /// Koids of the direct processes, oldest first.
@@ -280,51 +320,23 @@ impl Job {
     /// # Errors
     /// - `NoMemory`: no kernel memory for the list.
     pub fn process_koids(&self) -> ZxResult<Vec<Koid>> {
-        koids(&self.inner.lock().processes)
+        self.inner.lock().processes.koids()
     }
 
     /// A direct child job.
     pub fn child(&self, koid: Koid) -> Option<Arc<Self>> {
-        find(&self.inner.lock().jobs, koid)
+        self.inner.lock().jobs.get(koid)?.upgrade()
     }
 
     /// A direct process.
     pub fn process(&self, koid: Koid) -> Option<Arc<Process>> {
-        find(&self.inner.lock().processes, koid)
+        self.inner.lock().processes.get(koid)?.upgrade()
     }
 
     /// A strong reference to itself.
     pub fn this(&self) -> Option<Arc<Self>> {
         self.this.upgrade()
     }
-}
-
-fn koids<T>(list: &[(Koid, Weak<T>)]) -> ZxResult<Vec<Koid>> {
-    let mut koids = Vec::new();
-    koids
-        .try_reserve_exact(list.len())
-        .map_err(|_| ZxError::NoMemory)?;
-    koids.extend(list.iter().map(|(koid, _)| *koid));
-    Ok(koids)
-}
-
-/// The entry after a koid, which moves on to it: `None` at the end, `Some(None)` for one that is just going away.
-fn next_after<T>(list: &[(Koid, Weak<T>)], after: &mut Koid) -> Option<Option<Arc<T>>> {
-    let (koid, weak) = list.get(list.partition_point(|(each, _)| each <= after))?;
-    *after = *koid;
-    Some(weak.upgrade())
-}
-
-fn insert_sorted<T>(list: &mut Vec<(Koid, Weak<T>)>, koid: Koid, child: Weak<T>) -> ZxResult {
-    list.try_reserve(1).map_err(|_| ZxError::NoMemory)?;
-    let at = list.partition_point(|(each, _)| *each < koid);
-    list.insert(at, (koid, child));
-    Ok(())
-}
-
-fn find<T>(list: &[(Koid, Weak<T>)], koid: Koid) -> Option<Arc<T>> {
-    let index = list.binary_search_by_key(&koid, |(each, _)| *each).ok()?;
-    list[index].1.upgrade()
 }
 
 /// Whether the job is killed when memory runs out.
@@ -336,10 +348,19 @@ pub enum KillOnOom {
     No,
 }
 
+/// What an order to kill found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Killed {
+    /// The job was alive.
+    Now,
+    /// It was killed before.
+    Before,
+}
+
 impl Drop for Job {
     fn drop(&mut self) {
         if let Some(parent) = &self.parent {
-            parent.remove_child(self.base.koid());
+            parent.remove_child(self);
         }
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod block;
 mod budget;
+mod children;
 mod cpu_share;
 pub mod exception;
 pub mod job;
@@ -16,10 +17,11 @@ pub mod thread;
 pub mod thread_state;
 
 pub use block::{Deadline, Interrupted};
+pub use cpu_share::Runtime;
 pub use exception::Exception;
 pub use job::Job;
 pub use job_policy::{JobPolicy, PolicyAction, PolicyCondition};
-pub use process::{Process, ProcessStatus};
+pub use process::{CriticalWhen, Process, ProcessStatus};
 pub use profile::Profile;
 pub use suspend_token::SuspendToken;
 pub use thread::Thread;

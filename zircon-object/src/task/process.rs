@@ -8,12 +8,13 @@
 //! handles and unmaps memory in bounded steps and only then sets TERMINATED. A process without threads gets a task of its
 //! own for that.
 
+use super::children::Children;
 use super::exception::ExceptionChannel;
 use super::job_policy::JobPolicy;
 use super::ports::Ports;
 use super::thread::Last;
-use super::{retcode, Job, Thread};
-use crate::alloc_try::{try_arc_cyclic, TryPush};
+use super::{retcode, Job, Runtime, Thread};
+use crate::alloc_try::try_arc_cyclic;
 use crate::object::{Handle, HandleTable, KernelObject, Koid, Name, ObjectBase, TypedObject};
 use crate::runtime;
 use crate::signal::futex::FutexTable;
@@ -48,11 +49,28 @@ pub struct Process {
 struct Inner {
     status: ProcessStatus,
     started: bool,
-    threads: Vec<Arc<Thread>>,
+    threads: Children<Arc<Thread>>,
+    critical: Option<Critical>,
     suspends: u32,
     debug_addr: usize,
     break_on_load: usize,
-    ended_runtime_ns: i64,
+    /// Of the threads that have ended.
+    ended: Runtime,
+}
+
+/// The job that ends with a process.
+struct Critical {
+    job: Arc<Job>,
+    when: CriticalWhen,
+}
+
+/// Which end of a critical process ends the job.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CriticalWhen {
+    /// Any.
+    AnyEnd,
+    /// One with a return code other than 0.
+    RetcodeNonzero,
 }
 
 /// Where a process is in its life.
@@ -96,11 +114,12 @@ impl Process {
             inner: Mutex::new(Inner {
                 status: ProcessStatus::Init,
                 started: false,
-                threads: Vec::new(),
+                threads: Children::new(),
+                critical: None,
                 suspends: 0,
                 debug_addr: 0,
                 break_on_load: 0,
-                ended_runtime_ns: 0,
+                ended: Runtime::default(),
             }),
         })?;
         job.add_process(&process)?;
@@ -214,26 +233,22 @@ impl Process {
         for _ in 0..inner.suspends {
             thread.suspend()?;
         }
-        inner.threads.try_push(thread)
+        inner.threads.add(thread.base().koid(), thread)
     }
 
     /// A thread that was added could not be started after all.
     pub(super) fn forget_thread(&self, thread: &Thread) {
-        self.inner
-            .lock()
-            .threads
-            .retain(|each| !core::ptr::eq(&raw const **each, thread));
+        let forgotten = self.inner.lock().threads.remove(thread.base().koid());
+        drop(forgotten);
     }
 
     /// A thread has ended.
     pub(super) fn thread_ended(&self, thread: &Thread) -> Last {
         let mut inner = self.inner.lock();
-        let before = inner.threads.len();
-        inner.ended_runtime_ns += thread.runtime_ns();
-        inner
-            .threads
-            .retain(|each| !core::ptr::eq(&raw const **each, thread));
-        if before == 0 || !inner.threads.is_empty() || before == inner.threads.len() {
+        inner.ended += thread.runtime();
+        // The caller has a reference too, so this one is not the last.
+        let ended = inner.threads.remove(thread.base().koid());
+        if ended.is_none() || !inner.threads.is_empty() {
             return Last::No;
         }
         match inner.status {
@@ -262,11 +277,13 @@ impl Process {
         if count == 0 {
             self.spawn_teardown();
         }
-        // From the last to the first: threads only leave the list now, so one that moves down is met twice, none never.
-        for index in (0..count).rev() {
-            let thread = self.inner.lock().threads.get(index).cloned();
-            if let Some(thread) = thread {
-                thread.kill();
+        // Nobody joins any more, so one pass in the order of koids meets all.
+        let mut after = Koid::NONE;
+        loop {
+            let next = self.inner.lock().threads.next_after(&mut after).cloned();
+            match next {
+                Some(thread) => thread.kill(),
+                None => return,
             }
         }
     }
@@ -310,20 +327,27 @@ impl Process {
     }
 
     fn finish(&self) {
-        {
+        let (code, critical) = {
             let mut inner = self.inner.lock();
             let (ProcessStatus::Dying(code) | ProcessStatus::Dead(code)) = inner.status else {
                 return;
             };
             inner.status = ProcessStatus::Dead(code);
-        }
+            (code, inner.critical.take())
+        };
         self.base
             .signals()
             .change(Signals::empty(), Signals::TASK_TERMINATED)
             .wake();
         self.exceptions.close();
         self.debugger.close();
-        self.job.remove_process(self.base.koid());
+        self.job.remove_process(self);
+        match critical {
+            Some(Critical { job, when }) if when == CriticalWhen::AnyEnd || code != 0 => {
+                let _ = job.kill_with(retcode::CRITICAL_PROCESS_KILL);
+            }
+            Some(_) | None => {}
+        }
     }
 
     /// Asks all threads to stop, those that start later too.
@@ -336,7 +360,7 @@ impl Process {
             ProcessStatus::Dying(_) | ProcessStatus::Dead(_) => return Err(ZxError::BadState),
             ProcessStatus::Init | ProcessStatus::Running => inner.suspends += 1,
         }
-        for thread in &inner.threads {
+        for thread in inner.threads.iter() {
             // A thread that is dying need not stop.
             let _ = thread.suspend();
         }
@@ -347,7 +371,7 @@ impl Process {
     pub fn resume(&self) {
         let mut inner = self.inner.lock();
         inner.suspends = inner.suspends.saturating_sub(1);
-        for thread in &inner.threads {
+        for thread in inner.threads.iter() {
             thread.resume();
         }
     }
@@ -367,34 +391,42 @@ impl Process {
     /// # Errors
     /// - `NoMemory`: no kernel memory for the list.
     pub fn thread_koids(&self) -> ZxResult<Vec<Koid>> {
-        let inner = self.inner.lock();
-        let mut koids = Vec::new();
-        koids
-            .try_reserve_exact(inner.threads.len())
-            .map_err(|_| ZxError::NoMemory)?;
-        koids.extend(inner.threads.iter().map(|thread| thread.base().koid()));
-        Ok(koids)
+        self.inner.lock().threads.koids()
     }
 
     /// A running thread by koid.
     pub fn thread(&self, koid: Koid) -> Option<Arc<Thread>> {
-        self.inner
-            .lock()
-            .threads
-            .iter()
-            .find(|thread| thread.base().koid() == koid)
-            .cloned()
+        self.inner.lock().threads.get(koid).cloned()
     }
 
-    /// CPU time of all its threads, those that ended included, ns.
-    pub fn runtime_ns(&self) -> i64 {
+    /// What its threads, those that ended included, have had of the CPU.
+    pub fn runtime(&self) -> Runtime {
         let inner = self.inner.lock();
-        inner.ended_runtime_ns
-            + inner
-                .threads
-                .iter()
-                .map(|thread| thread.runtime_ns())
-                .sum::<i64>()
+        let mut sum = inner.ended;
+        for thread in inner.threads.iter() {
+            sum += thread.runtime();
+        }
+        sum
+    }
+
+    /// Makes the end of this process the end of a job above it, for as long as the process lives.
+    ///
+    /// # Errors
+    /// - `AlreadyBound`: it is critical to some job.
+    /// - `InvalidArgs`: the process is not in `job` or below it.
+    pub fn set_critical_to(&self, job: &Arc<Job>, when: CriticalWhen) -> ZxResult {
+        let mut inner = self.inner.lock();
+        if inner.critical.is_some() {
+            return Err(ZxError::AlreadyBound);
+        }
+        if !job.contains(&self.job) {
+            return Err(ZxError::InvalidArgs);
+        }
+        inner.critical = Some(Critical {
+            job: job.clone(),
+            when,
+        });
+        Ok(())
     }
 
     /// ZX_PROP_PROCESS_DEBUG_ADDR.
@@ -437,7 +469,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.job.remove_process(self.base.koid());
+        self.job.remove_process(self);
     }
 }
 

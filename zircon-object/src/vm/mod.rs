@@ -15,6 +15,7 @@
 
 mod fault;
 mod hw;
+pub mod memory_watchdog;
 mod page_tree;
 pub mod pager;
 mod registry;

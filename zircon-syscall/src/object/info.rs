@@ -13,7 +13,7 @@ use zircon_object::object::{Handle, KernelObject, Koid};
 use zircon_object::signal::Timer;
 use zircon_object::task::job::KillOnOom;
 use zircon_object::task::thread_state::Phase;
-use zircon_object::task::{Job, Process, ProcessStatus, Thread};
+use zircon_object::task::{Job, Process, ProcessStatus, Runtime, Thread};
 use zircon_object::vm::{Stream, Vmar, Vmo};
 use zx_abi::device::{ResourceKind, RESOURCE_EXCLUSIVE};
 use zx_abi::info::{
@@ -176,10 +176,13 @@ pub(crate) fn sys_object_get_info(
             };
             sink.one_of_size(&record, caller.level().thread_stats_size)
         }
-        InfoTopic::TaskRuntime => sink.one(&TaskRuntimeInfo {
-            cpu_time: task_runtime(caller, handle)?,
-            queue_time: 0,
-        }),
+        InfoTopic::TaskRuntime => {
+            let runtime = task_runtime(caller, handle)?;
+            sink.one(&TaskRuntimeInfo {
+                cpu_time: runtime.cpu_ns,
+                queue_time: runtime.queue_ns,
+            })
+        }
         InfoTopic::TaskStats => {
             let process = caller.get::<Process>(handle, Rights::INSPECT)?;
             alive(&process)?;
@@ -386,18 +389,18 @@ fn extended(handle_value: HandleValue, handle: &Handle) -> HandleExtendedInfo {
     }
 }
 
-fn task_runtime(caller: &Caller<'_>, handle: HandleValue) -> ZxResult<i64> {
+fn task_runtime(caller: &Caller<'_>, handle: HandleValue) -> ZxResult<Runtime> {
     match caller.get::<Thread>(handle, Rights::INSPECT) {
-        Ok(thread) => return Ok(thread.runtime_ns()),
+        Ok(thread) => return Ok(thread.runtime()),
         Err(ZxError::WrongType) => {}
         Err(error) => return Err(error),
     }
     match caller.get::<Process>(handle, Rights::INSPECT) {
-        Ok(process) => return Ok(process.runtime_ns()),
+        Ok(process) => return Ok(process.runtime()),
         Err(ZxError::WrongType) => {}
         Err(error) => return Err(error),
     }
-    Ok(caller.get::<Job>(handle, Rights::INSPECT)?.runtime_ns())
+    Ok(caller.get::<Job>(handle, Rights::INSPECT)?.runtime())
 }
 
 fn cpu_stats() -> ZxResult<Vec<CpuStatsInfo>> {
