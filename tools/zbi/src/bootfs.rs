@@ -5,16 +5,15 @@
 
 use std::fmt;
 
+use zerocopy::IntoBytes;
+use zx_abi::bootfs::{
+    BootfsDirent, BootfsHeader, BOOTFS_MAGIC, BOOTFS_MAX_NAME_LEN, BOOTFS_PAGE_SIZE,
+};
+
 use crate::bytes::{round_up, slice_at, to_usize, u32_at};
 
-/// The first word.
-pub const MAGIC: u32 = 0xa56d_3ff9;
 /// Bytes in the header.
-pub const HEADER_SIZE: usize = 16;
-/// Files start at multiples of this.
-pub const PAGE_SIZE: usize = 4096;
-/// The longest name, with its NUL.
-pub const MAX_NAME: usize = 256;
+const HEADER_SIZE: usize = size_of::<BootfsHeader>();
 
 /// One file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,7 +32,7 @@ pub struct Entry<'a> {
 /// The first [`Fault`].
 pub fn parse(data: &[u8]) -> Result<Vec<Entry<'_>>, Fault> {
     let magic = u32_at(data, 0);
-    if magic != Some(MAGIC) {
+    if magic != Some(BOOTFS_MAGIC) {
         return Err(Fault::BadMagic { magic });
     }
     let size = to_usize(u32_at(data, 4).ok_or(Fault::DirectoryCut { promised: 0 })?);
@@ -63,7 +62,10 @@ pub fn build<'a>(
     let mut names = std::collections::HashSet::new();
     let mut directory_size = 0;
     for (name, _) in files.clone() {
-        if name.is_empty() || name.len() >= MAX_NAME || name.starts_with('/') || name.contains('\0')
+        if name.is_empty()
+            || name.len() >= BOOTFS_MAX_NAME_LEN
+            || name.starts_with('/')
+            || name.contains('\0')
         {
             return Err(Fault::BadName {
                 name: name.to_owned(),
@@ -74,33 +76,34 @@ pub fn build<'a>(
                 name: name.to_owned(),
             });
         }
-        directory_size += entry_size(name.len() + 1);
+        directory_size += BootfsDirent::size_with_name(name.len() + 1);
     }
-    let word = |value: usize| {
-        u32::try_from(value)
-            .map(u32::to_le_bytes)
-            .map_err(|_| Fault::TooLarge)
-    };
+    let word = |value: usize| u32::try_from(value).map_err(|_| Fault::TooLarge);
 
-    let mut out = Vec::new();
-    out.extend_from_slice(&MAGIC.to_le_bytes());
-    out.extend_from_slice(&word(directory_size)?);
-    out.extend_from_slice(&[0; 8]);
-    let mut place = round_up(HEADER_SIZE + directory_size, PAGE_SIZE);
+    let header = BootfsHeader {
+        magic: BOOTFS_MAGIC,
+        dirsize: word(directory_size)?,
+        ..BootfsHeader::default()
+    };
+    let mut out = header.as_bytes().to_vec();
+    let mut place = round_up(HEADER_SIZE + directory_size, BOOTFS_PAGE_SIZE);
     for (name, data) in files.clone() {
-        out.extend_from_slice(&word(name.len() + 1)?);
-        out.extend_from_slice(&word(data.len())?);
-        out.extend_from_slice(&word(place)?);
+        let entry = BootfsDirent {
+            name_len: word(name.len() + 1)?,
+            data_len: word(data.len())?,
+            data_off: word(place)?,
+        };
+        out.extend_from_slice(entry.as_bytes());
         out.extend_from_slice(name.as_bytes());
         out.push(0);
         out.resize(round_up(out.len(), 4), 0);
-        place = round_up(place + data.len(), PAGE_SIZE);
+        place = round_up(place + data.len(), BOOTFS_PAGE_SIZE);
     }
     word(place)?;
-    out.resize(round_up(out.len(), PAGE_SIZE), 0);
+    out.resize(round_up(out.len(), BOOTFS_PAGE_SIZE), 0);
     for (_, data) in files {
         out.extend_from_slice(data);
-        out.resize(round_up(out.len(), PAGE_SIZE), 0);
+        out.resize(round_up(out.len(), BOOTFS_PAGE_SIZE), 0);
     }
     Ok(out)
 }
@@ -145,7 +148,7 @@ impl fmt::Display for Fault {
             Self::BadMagic { magic: Some(magic) } => {
                 write!(
                     f,
-                    "no BOOTFS: it starts with {magic:#010x} and not {MAGIC:#010x}"
+                    "no BOOTFS: it starts with {magic:#010x} and not {BOOTFS_MAGIC:#010x}"
                 )
             }
             Self::BadMagic { magic: None } => write!(f, "no BOOTFS: shorter than a word"),
@@ -167,10 +170,6 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-fn entry_size(name_length: usize) -> usize {
-    round_up(12 + name_length, 4)
-}
-
 fn entry_at<'a>(
     data: &'a [u8],
     directory: &'a [u8],
@@ -182,7 +181,7 @@ fn entry_at<'a>(
             .ok_or("cut short")
     };
     let (name_length, length, offset) = (word(0)?, word(1)?, word(2)?);
-    if name_length == 0 || name_length > MAX_NAME {
+    if name_length == 0 || name_length > BOOTFS_MAX_NAME_LEN {
         return Err(format!("a name of {name_length} bytes"));
     }
     let name = slice_at(directory, at + 12, name_length)
@@ -191,9 +190,9 @@ fn entry_at<'a>(
         .strip_suffix(&[0])
         .ok_or("its name does not end with NUL")?;
     let name = std::str::from_utf8(name).map_err(|_| "its name is not UTF-8")?;
-    if offset % PAGE_SIZE != 0 {
+    if offset % BOOTFS_PAGE_SIZE != 0 {
         return Err(format!(
-            "'{name}' starts at {offset:#x}, which is no multiple of {PAGE_SIZE}"
+            "'{name}' starts at {offset:#x}, which is no multiple of {BOOTFS_PAGE_SIZE}"
         ));
     }
     let contents = slice_at(data, offset, length).ok_or_else(|| {
@@ -205,7 +204,7 @@ fn entry_at<'a>(
             offset,
             data: contents,
         },
-        entry_size(name_length),
+        BootfsDirent::size_with_name(name_length),
     ))
 }
 

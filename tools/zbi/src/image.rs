@@ -1,32 +1,23 @@
 //! The ZBI container: a header, and items one after the other, each aligned to 8 bytes.
 //!
-//! An item is 32 bytes of header (type, length, extra, flags, two reserved words, magic, CRC) and its payload. The CRC
-//! covers the header with its own CRC word as 0, then the payload without its padding. Where an item has no CRC, the
-//! word holds a constant that says so.
+//! `zx_abi::zbi` has the numbers and the header. What is read here may be anybody's file, so a fault says where it is and what
+//! was found there.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::bytes::{round_up, slice_at, to_usize, u32_at};
+use zerocopy::{FromBytes, IntoBytes};
+use zx_abi::zbi::{
+    ZbiHeader, ZBI_ALIGN, ZBI_CONTAINER_MAGIC, ZBI_FLAG_CRC32, ZBI_FLAG_STORAGE_COMPRESSED,
+    ZBI_FLAG_VERSION, ZBI_ITEM_MAGIC,
+};
+
+use crate::bytes::{round_up, to_usize};
 use crate::compression::decompress;
 use crate::item_type::ItemType;
 
 /// Bytes in an item's header.
-pub const HEADER_SIZE: usize = 32;
-/// Each item starts at a multiple of this.
-pub const ALIGNMENT: usize = 8;
-/// The magic word of every item.
-pub const ITEM_MAGIC: u32 = 0xb578_1729;
-/// The `extra` word of the container.
-pub const CONTAINER_MAGIC: u32 = 0x868c_f7e6;
-/// The CRC word of an item without CRC.
-pub const NO_CRC: u32 = 0x4a87_e8d6;
-/// Flag: the header has the present layout. Without it the image is refused.
-pub const FLAG_VERSION: u32 = 0x0001_0000;
-/// Flag: the CRC word is a CRC.
-pub const FLAG_CRC32: u32 = 0x0002_0000;
-/// Flag of storage items: the payload is compressed.
-pub const FLAG_COMPRESSED: u32 = 0x0000_0001;
+const HEADER_SIZE: usize = size_of::<ZbiHeader>();
 
 /// One item, as it lies in an image.
 #[derive(Clone, Copy, Debug)]
@@ -35,14 +26,8 @@ pub struct Item<'a> {
     pub offset: usize,
     /// What it is.
     pub item_type: ItemType,
-    /// Its `extra` word; the uncompressed size for storage items.
-    pub extra: u32,
-    /// Its flags.
-    pub flags: u32,
-    /// Its CRC word.
-    pub crc32: u32,
-    /// Its 32 header bytes.
-    pub header: &'a [u8],
+    /// Its header. `extra` is the uncompressed size for storage items.
+    pub header: ZbiHeader,
     /// Its payload, without padding.
     pub payload: &'a [u8],
 }
@@ -53,17 +38,17 @@ impl Item<'_> {
     /// # Errors
     /// [`Fault::BadCrc`]: the bytes have another CRC than the header says.
     pub fn check_crc(&self) -> Result<(), Fault> {
-        if self.flags & FLAG_CRC32 == 0 {
+        if self.header.flags & ZBI_FLAG_CRC32 == 0 {
             return Ok(());
         }
-        let computed = item_crc(self.header, self.payload);
-        if computed == self.crc32 {
+        let (stored, computed) = (self.header.crc32, self.header.checksum(self.payload));
+        if computed == stored {
             return Ok(());
         }
         Err(Fault::BadCrc {
             offset: self.offset,
             item: self.item_type,
-            stored: self.crc32,
+            stored,
             computed,
         })
     }
@@ -71,7 +56,7 @@ impl Item<'_> {
     /// Whether the payload is compressed.
     #[must_use]
     pub fn is_compressed(&self) -> bool {
-        self.item_type.is_storage() && self.flags & FLAG_COMPRESSED != 0
+        self.item_type.is_storage() && self.header.flags & ZBI_FLAG_STORAGE_COMPRESSED != 0
     }
 }
 
@@ -84,7 +69,7 @@ impl<'a> Item<'a> {
         if !self.is_compressed() {
             return Ok(Cow::Borrowed(self.payload));
         }
-        let plain = decompress(self.payload, self.extra);
+        let plain = decompress(self.payload, self.header.extra);
         plain
             .map(Cow::Owned)
             .map_err(|fault| format!("at {:#x}: item {}: {fault}", self.offset, self.item_type))
@@ -106,12 +91,12 @@ impl<'a> Image<'a> {
     /// # Errors
     /// The first [`Fault`] of structure.
     pub fn parse(data: &'a [u8]) -> Result<Self, Fault> {
-        if data.len() < HEADER_SIZE {
-            return Err(Fault::TooShort { size: data.len() });
-        }
-        let kind = u32_at(data, 0).unwrap_or(0);
-        if kind != ItemType::CONTAINER.0 || u32_at(data, 8) != Some(CONTAINER_MAGIC) {
-            return Err(Fault::NotAnImage { first_word: kind });
+        let (header, _) =
+            ZbiHeader::read_from_prefix(data).map_err(|_| Fault::TooShort { size: data.len() })?;
+        if header.kind != ItemType::CONTAINER.0 || header.extra != ZBI_CONTAINER_MAGIC {
+            return Err(Fault::NotAnImage {
+                first_word: header.kind,
+            });
         }
         let container = item_at(data, 0)?;
         let end = HEADER_SIZE + container.payload.len();
@@ -123,7 +108,7 @@ impl<'a> Image<'a> {
                 return Err(Fault::NestedContainer { offset });
             }
             items.push(item);
-            offset = round_up(offset + HEADER_SIZE + item.payload.len(), ALIGNMENT);
+            offset = round_up(offset + HEADER_SIZE + item.payload.len(), ZBI_ALIGN);
         }
         Ok(Self { container, items })
     }
@@ -175,9 +160,9 @@ impl Writer {
         payload: &[u8],
     ) -> Result<(), Fault> {
         let header = sealed_header(item_type, extra, flags, payload)?;
-        self.data.extend_from_slice(&header);
+        self.data.extend_from_slice(header.as_bytes());
         self.data.extend_from_slice(payload);
-        self.data.resize(round_up(self.data.len(), ALIGNMENT), 0);
+        self.data.resize(round_up(self.data.len(), ZBI_ALIGN), 0);
         Ok(())
     }
 
@@ -187,8 +172,8 @@ impl Writer {
     /// [`Fault::TooLarge`]: the image does not fit the format's 32-bit sizes.
     pub fn finish(mut self) -> Result<Vec<u8>, Fault> {
         let (_, items) = self.data.split_at(HEADER_SIZE);
-        let header = sealed_header(ItemType::CONTAINER, CONTAINER_MAGIC, 0, items)?;
-        self.data[..HEADER_SIZE].copy_from_slice(&header);
+        let header = sealed_header(ItemType::CONTAINER, ZBI_CONTAINER_MAGIC, 0, items)?;
+        self.data[..HEADER_SIZE].copy_from_slice(header.as_bytes());
         Ok(self.data)
     }
 }
@@ -281,7 +266,7 @@ impl fmt::Display for Fault {
                 item,
                 magic,
             } => {
-                write!(f, "at {offset:#x}: item {item} has the magic word {magic:#010x} and not {ITEM_MAGIC:#010x}")
+                write!(f, "at {offset:#x}: item {item} has the magic word {magic:#010x} and not {ZBI_ITEM_MAGIC:#010x}")
             }
             Self::OldLayout { offset, item } => {
                 write!(f, "at {offset:#x}: item {item} lacks the VERSION flag")
@@ -315,47 +300,33 @@ impl fmt::Display for Fault {
 impl std::error::Error for Fault {}
 
 fn item_at(data: &[u8], offset: usize) -> Result<Item<'_>, Fault> {
-    let cut = || Fault::HeaderCut { offset };
-    let header = slice_at(data, offset, HEADER_SIZE).ok_or_else(cut)?;
-    let word = |index: usize| u32_at(header, index * 4).ok_or_else(cut);
-    let item = ItemType(word(0)?);
-    let magic = word(6)?;
-    if magic != ITEM_MAGIC {
+    let cut = Fault::HeaderCut { offset };
+    let rest = data.get(offset..).ok_or_else(|| cut.clone())?;
+    let (header, rest) = ZbiHeader::read_from_prefix(rest).map_err(|_| cut)?;
+    let item = ItemType(header.kind);
+    if header.magic != ZBI_ITEM_MAGIC {
         return Err(Fault::BadMagic {
             offset,
             item,
-            magic,
+            magic: header.magic,
         });
     }
-    let flags = word(3)?;
-    if flags & FLAG_VERSION == 0 {
+    if header.flags & ZBI_FLAG_VERSION == 0 {
         return Err(Fault::OldLayout { offset, item });
     }
-    let promised = to_usize(word(1)?);
-    let start = offset + HEADER_SIZE;
-    let payload = slice_at(data, start, promised).ok_or(Fault::PayloadCut {
+    let promised = to_usize(header.length);
+    let payload = rest.get(..promised).ok_or(Fault::PayloadCut {
         offset,
         item,
         promised,
-        available: data.len() - start,
+        available: rest.len(),
     })?;
     Ok(Item {
         offset,
         item_type: item,
-        extra: word(2)?,
-        flags,
-        crc32: word(7)?,
         header,
         payload,
     })
-}
-
-fn item_crc(header: &[u8], payload: &[u8]) -> u32 {
-    let mut crc = crc32fast::Hasher::new();
-    crc.update(&header[..HEADER_SIZE - 4]);
-    crc.update(&[0; 4]);
-    crc.update(payload);
-    crc.finalize()
 }
 
 fn sealed_header(
@@ -363,39 +334,37 @@ fn sealed_header(
     extra: u32,
     flags: u32,
     payload: &[u8],
-) -> Result<[u8; HEADER_SIZE], Fault> {
+) -> Result<ZbiHeader, Fault> {
     let length = u32::try_from(payload.len()).map_err(|_| Fault::TooLarge {
         item,
         size: payload.len(),
     })?;
-    let words = [
-        item.0,
+    let header = ZbiHeader {
+        kind: item.0,
         length,
         extra,
-        flags | FLAG_VERSION | FLAG_CRC32,
-        0,
-        0,
-        ITEM_MAGIC,
-        0,
-    ];
-    let mut header = [0; HEADER_SIZE];
-    for (place, word) in header.chunks_exact_mut(4).zip(words) {
-        place.copy_from_slice(&word.to_le_bytes());
-    }
-    let crc = item_crc(&header, payload);
-    header[HEADER_SIZE - 4..].copy_from_slice(&crc.to_le_bytes());
-    Ok(header)
+        flags: flags | ZBI_FLAG_VERSION,
+        magic: ZBI_ITEM_MAGIC,
+        ..ZbiHeader::default()
+    };
+    Ok(header.with_crc32(payload))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bytes::u32_at;
 
     fn sample() -> Vec<u8> {
         let mut writer = Writer::new();
         writer.push(ItemType::CMDLINE, 0, 0, b"a=b\0").unwrap();
         writer
-            .push(ItemType::BOOTFS, 9, FLAG_COMPRESSED, b"some payload")
+            .push(
+                ItemType::BOOTFS,
+                9,
+                ZBI_FLAG_STORAGE_COMPRESSED,
+                b"some payload",
+            )
             .unwrap();
         writer.finish().unwrap()
     }
@@ -416,7 +385,7 @@ mod tests {
         let seen: Vec<_> = image
             .items
             .iter()
-            .map(|i| (i.offset, i.item_type, i.extra, i.payload))
+            .map(|i| (i.offset, i.item_type, i.header.extra, i.payload))
             .collect();
         assert_eq!(
             seen,
@@ -426,7 +395,7 @@ mod tests {
             ]
         );
         assert!(image.items[1].is_compressed());
-        assert!(data.len().is_multiple_of(ALIGNMENT));
+        assert!(data.len().is_multiple_of(ZBI_ALIGN));
     }
 
     #[test]

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use regex::Regex;
 use zbi_tool::bootfs;
-use zbi_tool::image::{Writer, FLAG_COMPRESSED};
+use zbi_tool::image::Writer;
 use zbi_tool::item_type::ItemType;
+use zx_abi::zbi::ZBI_FLAG_STORAGE_COMPRESSED;
 
 use crate::guest::{Guest, Parts, END_LIMIT};
 use crate::place::Place;
@@ -266,7 +267,7 @@ impl Broken {
             "compression.zbi",
             ItemType::BOOTFS,
             65_536,
-            FLAG_COMPRESSED,
+            ZBI_FLAG_STORAGE_COMPRESSED,
             payload,
         )
     }

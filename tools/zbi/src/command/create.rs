@@ -8,7 +8,9 @@ use clap::{Args, ValueEnum};
 use super::{in_file, progress_bar, read, write};
 use crate::bootfs;
 use crate::compression::{compress, Compression};
-use crate::image::{Writer, FLAG_COMPRESSED};
+use zx_abi::zbi::ZBI_FLAG_STORAGE_COMPRESSED;
+
+use crate::image::Writer;
 use crate::item_type::ItemType;
 
 /// Make a boot image with a BOOTFS of the files named
@@ -112,7 +114,7 @@ impl Create {
             compress(&plain, kind, &|bytes| bar.inc(bytes)).map_err(in_file(&self.output))?;
         bar.finish_and_clear();
         writer
-            .push(ItemType::BOOTFS, size, FLAG_COMPRESSED, &frame)
+            .push(ItemType::BOOTFS, size, ZBI_FLAG_STORAGE_COMPRESSED, &frame)
             .map_err(in_file(&self.output))
     }
 

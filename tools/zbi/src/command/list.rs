@@ -7,7 +7,9 @@ use clap::Args;
 use super::{in_file, read};
 use crate::bootfs;
 use crate::compression::Compression;
-use crate::image::{Image, Item, FLAG_CRC32};
+use zx_abi::zbi::ZBI_FLAG_CRC32;
+
+use crate::image::{Image, Item};
 use crate::item_type::ItemType;
 
 /// List the items and the files of the BOOTFS, with their sizes
@@ -30,7 +32,7 @@ impl List {
             image.container.payload.len()
         );
         for item in &image.items {
-            let crc = if item.flags & FLAG_CRC32 == 0 {
+            let crc = if item.header.flags & ZBI_FLAG_CRC32 == 0 {
                 "no CRC"
             } else {
                 "CRC"
@@ -67,7 +69,7 @@ fn note(item: &Item<'_>) -> String {
         return String::new();
     }
     match Compression::of(item.payload) {
-        Some(kind) => format!(", {kind} of {} bytes", item.extra),
+        Some(kind) => format!(", {kind} of {} bytes", item.header.extra),
         None => ", unknown compression".to_owned(),
     }
 }

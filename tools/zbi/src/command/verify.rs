@@ -66,7 +66,9 @@ fn faults(data: &[u8]) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::compression::{compress, Compression};
-    use crate::image::{Writer, FLAG_COMPRESSED};
+    use zx_abi::zbi::ZBI_FLAG_STORAGE_COMPRESSED;
+
+    use crate::image::Writer;
 
     fn image(flags: u32, extra: u32, payload: &[u8]) -> Vec<u8> {
         let mut writer = Writer::new();
@@ -83,7 +85,10 @@ mod tests {
         assert_eq!(faults(&image(0, size, &plain)), [""; 0]);
         for kind in [Compression::Lz4, Compression::Zstd] {
             let frame = compress(&plain, kind, &|_| ()).unwrap();
-            assert_eq!(faults(&image(FLAG_COMPRESSED, size, &frame)), [""; 0]);
+            assert_eq!(
+                faults(&image(ZBI_FLAG_STORAGE_COMPRESSED, size, &frame)),
+                [""; 0]
+            );
         }
     }
 
@@ -94,7 +99,7 @@ mod tests {
             ["at 0x20: item STORAGE_BOOTFS: no BOOTFS: it starts with 0x6b6e756a and not 0xa56d3ff9"]
         );
         assert_eq!(
-            faults(&image(FLAG_COMPRESSED, 4, b"junk")),
+            faults(&image(ZBI_FLAG_STORAGE_COMPRESSED, 4, b"junk")),
             ["at 0x20: item STORAGE_BOOTFS: unknown compression (payload starts with 0x6b6e756a)"]
         );
     }
