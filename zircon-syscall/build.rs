@@ -1,7 +1,8 @@
 //! Joins the syscall table of `zx-abi` with the functions of this crate into the dispatcher.
 //!
 //! A call is built when a function `sys_NAME` exists here; it may block when that function is `async`. Calls of the table
-//! without a function answer `NotSupported`, in one place, and are listed as MISSING in `conformance/syscalls.txt`.
+//! without a function answer `NotSupported`, in one place, and are listed as MISSING in `conformance/syscalls.txt`. A call
+//! that may block can have a plain function `now_NAME` beside it, which serves it if that needs no waiting.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,8 +10,18 @@ use std::path::{Path, PathBuf};
 use zx_abi::syscalls::TABLE;
 
 struct Handler {
-    path: String,
-    is_async: bool,
+    module: String,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// `fn sys_NAME`
+    Plain,
+    /// `async fn sys_NAME`
+    Async,
+    /// The same with `fn now_NAME`, which is asked first.
+    AsyncWithNow,
 }
 
 fn main() {
@@ -27,11 +38,6 @@ fn main() {
     let (mut now, mut later) = (String::new(), String::new());
     for call in TABLE.iter().filter(|call| call.has_kernel_entry()) {
         let Some(handler) = handlers.get(call.name) else {
-            let _ = writeln!(
-                now,
-                "        SyscallId::{} => Dispatched::Missing,",
-                call.variant
-            );
             continue;
         };
         let args: String = call
@@ -40,36 +46,33 @@ fn main() {
             .enumerate()
             .map(|(i, _)| format!(", arg(r.{})", registers[i]))
             .collect();
-        if handler.is_async {
-            let _ = writeln!(
-                now,
-                "        SyscallId::{} => Dispatched::Blocking,",
-                call.variant
-            );
+        let (path, name) = (&handler.module, call.name);
+        let body = match handler.kind {
+            Kind::Plain if call.is_noreturn() => format!("{{ {path}::sys_{name}(caller{args}); 0 }}"),
+            Kind::Plain => format!("result({path}::sys_{name}(caller{args}))"),
+            Kind::Async => String::from("caller.must_wait()"),
+            Kind::AsyncWithNow => format!(
+                "match {path}::now_{name}(caller{args}) {{ Some(value) => result(value), None => caller.must_wait() }}"
+            ),
+        };
+        let unused = if body.contains("(r.") { "r" } else { "_" };
+        let _ = writeln!(
+            now,
+            "        SyscallId::{} => |caller, {unused}| {body},",
+            call.variant
+        );
+        if matches!(handler.kind, Kind::Async | Kind::AsyncWithNow) {
             let _ = writeln!(
                 later,
-                "        SyscallId::{} => result({}(caller{args}).await),",
-                call.variant, handler.path
-            );
-        } else if call.is_noreturn() {
-            let _ = writeln!(
-                now,
-                "        SyscallId::{} => {{ {}(caller{args}); Dispatched::Done(0) }}",
-                call.variant, handler.path
-            );
-        } else {
-            let _ = writeln!(
-                now,
-                "        SyscallId::{} => Dispatched::Done(result({}(caller{args}))),",
-                call.variant, handler.path
+                "        SyscallId::{} => result({path}::sys_{name}(caller{args}).await),",
+                call.variant
             );
         }
     }
     let code = format!(
-        "/// Runs a call that does not block, or says that it may.\n\
-         #[inline(always)]\n\
-         pub(crate) fn dispatch_now(caller: &Caller<'_>, id: SyscallId, r: &GeneralRegs) -> Dispatched {{\n    match id {{\n{now}        _ => Dispatched::Missing,\n    }}\n}}\n\
-         /// Runs a call that may block.\n\
+        "/// What serves a call when it comes.\n\
+         pub(crate) fn handler(id: SyscallId) -> Handler {{\n    match id {{\n{now}        _ => missing,\n    }}\n}}\n\
+         /// Runs a call that must wait.\n\
          pub(crate) async fn dispatch_blocking(caller: &Caller<'_>, id: SyscallId, r: &GeneralRegs) -> u64 {{\n    match id {{\n{later}        _ => 0,\n    }}\n}}\n"
     );
     let out =
@@ -96,25 +99,24 @@ fn scan(dir: &Path, module: &mut Vec<String>, handlers: &mut BTreeMap<String, Ha
             if stem != "mod" && stem != "lib" {
                 prefix.push(stem);
             }
+            let module = prefix.join("::");
+            let asked_first = |name: &str| text.contains(&format!("fn now_{name}("));
             for line in text.lines() {
                 let line = line.trim_start();
-                let (is_async, rest) = match (
+                let (mut kind, rest) = match (
                     line.strip_prefix("pub(crate) fn sys_"),
                     line.strip_prefix("pub(crate) async fn sys_"),
                 ) {
-                    (Some(rest), _) => (false, rest),
-                    (None, Some(rest)) => (true, rest),
+                    (Some(rest), _) => (Kind::Plain, rest),
+                    (None, Some(rest)) => (Kind::Async, rest),
                     (None, None) => continue,
                 };
                 let name = rest.split(['(', '<']).next().unwrap_or_default().to_owned();
-                let function = format!("{}::sys_{name}", prefix.join("::"));
-                handlers.insert(
-                    name,
-                    Handler {
-                        path: function,
-                        is_async,
-                    },
-                );
+                if kind == Kind::Async && asked_first(&name) {
+                    kind = Kind::AsyncWithNow;
+                }
+                let module = module.clone();
+                handlers.insert(name, Handler { module, kind });
             }
         }
     }

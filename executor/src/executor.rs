@@ -25,8 +25,15 @@ impl Executor {
     /// An executor without tasks.
     #[cfg(not(loom))]
     pub const fn new() -> Self {
+        Self::with_bell(|| ())
+    }
+
+    /// An executor without tasks that calls `bell` when a task becomes ready of whose rank the task that runs wants to hear
+    /// ([`Executor::watch_from`]). Called in any context with no lock of this crate held; it must not wake.
+    #[cfg(not(loom))]
+    pub const fn with_bell(bell: fn()) -> Self {
         Self {
-            queue: RunQueue::new(),
+            queue: RunQueue::new(bell),
         }
     }
 
@@ -34,7 +41,7 @@ impl Executor {
     #[cfg(loom)]
     pub fn new() -> Self {
         Self {
-            queue: RunQueue::new(),
+            queue: RunQueue::new(|| ()),
         }
     }
 
@@ -69,6 +76,25 @@ impl Executor {
     #[inline]
     pub fn has_ready_from(&self, rank: Rank) -> bool {
         self.queue.has_ready_from(rank)
+    }
+
+    /// Makes the bell tell of tasks of this rank and above: whom the task that runs has to make room for, at once or later.
+    #[inline]
+    pub fn watch_from(&self, rank: Rank) {
+        self.queue.watch(rank.number());
+    }
+
+    /// Makes the bell tell of tasks above this rank; among those with a deadline of all, as one may be earlier.
+    #[inline]
+    pub fn watch_above(&self, rank: Rank) {
+        self.queue
+            .watch(Rank::DEADLINE.number().min(rank.number() + 1));
+    }
+
+    /// Whether a task waits of which the bell would tell.
+    #[inline]
+    pub fn has_watched(&self) -> bool {
+        self.queue.has_watched()
     }
 
     /// Polls until no task is ready.

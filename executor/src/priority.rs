@@ -38,6 +38,8 @@ pub struct Rank(u8);
 impl Rank {
     /// Of tasks with a deadline; among them the earliest deadline is first.
     pub const DEADLINE: Self = Self(32);
+    /// Of tasks that run when no other is ready.
+    pub const LOWEST: Self = Self(0);
     /// How many ranks there are.
     pub(crate) const COUNT: usize = Priority::COUNT + 1;
 

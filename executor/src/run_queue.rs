@@ -1,6 +1,6 @@
 //! The tasks that wait to be polled, behind one lock
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, AtomicU8, Ordering};
 
 use crate::levels::{Contention, Levels};
 use crate::links::Place;
@@ -13,31 +13,61 @@ pub(crate) struct RunQueue {
     levels: Mutex<Levels>,
     /// Bit n: rank n has a task. Written under the lock, read without it as a hint.
     ready: AtomicU64,
+    /// The lowest rank of which the bell tells.
+    watched: AtomicU8,
+    bell: fn(),
 }
 
 impl RunQueue {
     #[cfg(not(loom))]
-    pub(crate) const fn new() -> Self {
+    pub(crate) const fn new(bell: fn()) -> Self {
         Self {
             levels: Mutex::new(Levels::EMPTY),
             ready: AtomicU64::new(0),
+            watched: AtomicU8::new(0),
+            bell,
         }
     }
 
     #[cfg(loom)]
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(bell: fn()) -> Self {
         Self {
             levels: Mutex::new(Levels::EMPTY),
             ready: AtomicU64::new(0),
+            watched: AtomicU8::new(0),
+            bell,
         }
     }
 
     /// Queues a task where it wishes, or else at `usual`.
     #[inline]
     pub(crate) fn push(&self, life: Life, usual: Place) {
-        let mut levels = self.levels.lock();
-        levels.push(life, usual);
-        self.ready.store(levels.ready(), Ordering::Relaxed);
+        let rank = life.links.rank();
+        {
+            let mut levels = self.levels.lock();
+            levels.push(life, usual);
+            self.ready.store(levels.ready(), Ordering::Relaxed);
+        }
+        self.ring_for(rank);
+    }
+
+    #[inline]
+    fn ring_for(&self, rank: Rank) {
+        if rank.number() >= self.watched.load(Ordering::Relaxed) {
+            (self.bell)();
+        }
+    }
+
+    /// Makes the bell tell of tasks of this rank and above.
+    #[inline]
+    pub(crate) fn watch(&self, lowest: u8) {
+        self.watched.store(lowest, Ordering::Relaxed);
+    }
+
+    /// Whether a task waits of which the bell would tell.
+    #[inline]
+    pub(crate) fn has_watched(&self) -> bool {
+        self.ready.load(Ordering::Relaxed) >> self.watched.load(Ordering::Relaxed) != 0
     }
 
     /// Takes the task whose turn it is.
@@ -62,8 +92,11 @@ impl RunQueue {
 
     /// Changes the rank of a task of this queue, moving it if it waits here.
     pub(crate) fn set_rank(&self, task: &Arc<Task>, rank: Rank, deadline: i64) {
-        let mut levels = self.levels.lock();
-        levels.set_rank(task, rank, deadline);
-        self.ready.store(levels.ready(), Ordering::Relaxed);
+        {
+            let mut levels = self.levels.lock();
+            levels.set_rank(task, rank, deadline);
+            self.ready.store(levels.ready(), Ordering::Relaxed);
+        }
+        self.ring_for(rank);
     }
 }

@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 
@@ -180,6 +181,33 @@ fn contention_tells_equals_from_higher_ones() {
     assert_eq!(runs.task.contention(), Contention::None);
     other.task.set_deadline(4);
     assert_eq!(runs.task.contention(), Contention::Higher);
+}
+
+#[test]
+fn the_bell_tells_only_of_ranks_that_are_watched() {
+    static RUNG: AtomicUsize = AtomicUsize::new(0);
+    static BELL: Executor = Executor::with_bell(|| {
+        RUNG.fetch_add(1, Ordering::Relaxed);
+    });
+    let rung = || RUNG.swap(0, Ordering::Relaxed);
+    let notes = Notes::default();
+    let other = spawn(&BELL, 0, &notes);
+    let usual = other.task.rank();
+    let mut came = |watch: &dyn Fn()| {
+        BELL.run_until_idle();
+        rung();
+        watch();
+        wake(&other);
+        (rung(), BELL.has_watched())
+    };
+    assert_eq!(came(&|| BELL.watch_from(Rank::LOWEST)), (1, true));
+    assert_eq!(came(&|| BELL.watch_from(usual)), (1, true));
+    assert_eq!(came(&|| BELL.watch_above(usual)), (0, false));
+    // It waits already, and now goes before the one that watches.
+    other.task.set_priority(Priority::new(17).unwrap());
+    assert_eq!((rung(), BELL.has_watched()), (1, true));
+    other.task.set_deadline(1);
+    assert_eq!(came(&|| BELL.watch_above(Rank::DEADLINE)), (1, true));
 }
 
 /// One thing that happens in a random run.

@@ -1,6 +1,6 @@
 //! Registers without a CPU: they can be made and changed, but user code does not run here
 
-use kernel_hal::context::{Trap, UserContext, VectorState};
+use kernel_hal::context::{Server, Trap, UserContext, VectorState};
 use kernel_hal::xsave::{Header, Layout};
 use kernel_hal::{hal_impl, VirtAddr};
 
@@ -8,9 +8,11 @@ use kernel_hal::{hal_impl, VirtAddr};
 const AREA_LEN: usize = 832;
 
 hal_impl! {
-    kernel_hal::context => fn hal_context_run(_context: &mut UserContext) -> Trap {
+    kernel_hal::context => fn hal_context_run(_context: &mut UserContext, _server: Server<'_>) -> Trap {
         panic!("user code cannot run in a host test; test this in QEMU")
     }
+    // No run is ever in progress.
+    kernel_hal::context => fn hal_context_leave() {}
     kernel_hal::context => fn hal_vector_new() -> Option<VectorState> {
         let mut state = VectorState::with_len(AREA_LEN)?;
         let line = &mut state.lines_mut()[0].0;

@@ -2,6 +2,7 @@
 
 use crate::addr::VirtAddr;
 use crate::hal::hal_fn;
+pub use crate::server::{Server, Syscalls};
 use crate::xsave::Layout;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -17,6 +18,8 @@ pub struct UserContext {
     pub regs: GeneralRegs,
     /// How the thread last entered the kernel: decides between a fast and a full return.
     pub entered_by: EnteredBy,
+    /// What the server said to the syscall with which [`run`] ended. The registers still hold the call.
+    pub answer: u64,
     /// FPU and vector state.
     pub vector: VectorState,
     /// Breakpoints.
@@ -102,7 +105,8 @@ impl Drop for VectorState {
 /// Why user code stopped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Trap {
-    /// It executed `syscall`: number in rax, arguments in rdi, rsi, rdx, r10, r8, r9, r12, r13.
+    /// It executed `syscall`, the server has answered, and [`leave`] was called: [`UserContext::answer`] has what the server
+    /// said, and the registers are those of the call: number in rax, arguments in rdi, rsi, rdx, r10, r8, r9, r12, r13.
     Syscall,
     /// An interrupt arrived and has been acknowledged; timers may have expired, see [`crate::time::take_expiry`].
     Interrupt,
@@ -125,7 +129,13 @@ pub enum Trap {
 hal_fn! {
     /// Runs user code with these registers in the active address space until it traps. On return the general registers
     /// hold its state. Called with interrupts off, returns with interrupts off; interrupts that arrived were served.
-    pub fn run as hal_context_run(context: &mut UserContext) -> Trap;
+    ///
+    /// A syscall goes to `server`, and its answer to the program, without a return from here, unless somebody has called
+    /// [`leave`] since the beginning.
+    pub fn run as hal_context_run(context: &mut UserContext, server: Server<'_>) -> Trap;
+    /// Makes the [`run`] in progress on this CPU return after the syscall that is being served. Any context; no effect while
+    /// none is in progress.
+    pub fn leave as hal_context_leave();
     /// A vector area in reset state (fcw 0x37f, mxcsr 0x1f80); `None` without memory.
     pub fn vector_new as hal_vector_new() -> Option<VectorState>;
     /// Where the parts of a vector area are.
@@ -160,6 +170,7 @@ impl UserContext {
         Some(Self {
             regs,
             entered_by: EnteredBy::Nothing,
+            answer: 0,
             vector: vector_new()?,
             debug: DebugState::default(),
         })

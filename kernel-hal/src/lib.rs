@@ -25,6 +25,7 @@ pub mod irq;
 pub mod paging;
 pub mod ports;
 pub mod rng;
+pub mod server;
 pub mod sync;
 pub mod time;
 pub mod user;

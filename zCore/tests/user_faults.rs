@@ -12,9 +12,9 @@ mod user_code;
 use boot_info::BootInfo;
 use core::arch::x86_64::__cpuid_count;
 use kernel_hal::addr::USER_TOP;
-use kernel_hal::context::{self, GeneralRegs, Trap, UserContext};
+use kernel_hal::context::{self, GeneralRegs, Server, Trap, UserContext};
 use kernel_hal::{cpu, time, user, PAGE_SIZE};
-use support::{addresses, frames, run_until_trap, Space, CODE, CODE_AT, DATA_AT};
+use support::{addresses, frames, run_until_trap, Space, Stop, CODE, CODE_AT, DATA_AT};
 use user_code::user_code;
 
 const TRAP_FLAG: u64 = 1 << 8;
@@ -337,7 +337,7 @@ fn registers_after_interrupts() {
     let mut last = start.rcx;
     let end = loop {
         time::arm_timer(time::now() + 200_000);
-        match context::run(&mut thread) {
+        match context::run(&mut thread, Server::new(&Stop)) {
             Trap::Interrupt => {
                 interrupts += 1;
                 let expected = GeneralRegs {

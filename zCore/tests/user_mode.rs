@@ -11,9 +11,10 @@ extern crate alloc;
 mod support;
 
 use boot_info::BootInfo;
-use kernel_hal::context::{self, EnteredBy, GeneralRegs, Trap, UserContext};
+use core::cell::{Cell, RefCell};
+use kernel_hal::context::{self, EnteredBy, GeneralRegs, Server, Syscalls, Trap, UserContext};
 use kernel_hal::{time, user};
-use support::{run_until_trap, Space, CODE_AT, DATA_AT};
+use support::{run_until_trap, Space, Stop, CODE_AT, DATA_AT};
 
 /// `mov eax, 7; syscall; mov eax, 8; syscall; ud2`
 const TWO_SYSCALLS: [u8; 16] = [
@@ -44,6 +45,10 @@ unsafe extern "C" fn kernel_main(boot_info: *const BootInfo) -> ! {
             boot_info,
             &[
                 ("syscalls_carry_all_registers_both_ways", syscalls),
+                ("served_syscalls_go_on_with_their_answers", served),
+                ("a_run_ends_after_the_syscall_that_asks_for_it", left),
+                ("interrupts_during_a_syscall_end_the_run", interrupted),
+                ("flags_survive_a_served_syscall", flags_of_served),
                 ("exceptions_tell_vector_address_and_code", exceptions),
                 (
                     "a_rip_that_is_not_canonical_is_a_general_protection_fault",
@@ -90,6 +95,153 @@ fn syscalls() {
         (thread.regs.rcx, thread.regs.r11),
         (thread.regs.rip, thread.regs.rflags)
     );
+}
+
+/// Answers each call with its number times ten and remembers what it saw.
+#[derive(Default)]
+struct Answers {
+    seen: RefCell<alloc::vec::Vec<GeneralRegs>>,
+    leave_at: Cell<u64>,
+    window_at: Cell<u64>,
+}
+
+impl Syscalls for Answers {
+    fn serve(&self, regs: &GeneralRegs) -> u64 {
+        self.seen.borrow_mut().push(*regs);
+        if regs.rax == self.leave_at.get() {
+            context::leave();
+        }
+        if regs.rax == self.window_at.get() {
+            time::arm_timer(time::now() + 1_000_000);
+            while !time::take_expiry() {
+                kernel_hal::cpu::interrupt_window();
+            }
+        }
+        regs.rax * 10
+    }
+}
+
+/// A thread at `TWO_SYSCALLS` with a value of its own in every register that a program may choose.
+fn patterned(space: &Space) -> UserContext {
+    let mut thread = space.thread(0);
+    let r = &mut thread.regs;
+    (r.rbx, r.rdx, r.rsi, r.rdi, r.rbp) = (0x11, 0x12, 0x13, 0x14, 0x15);
+    (r.r8, r.r9, r.r10, r.r12) = (0x18, 0x19, 0x1a, 0x1c);
+    (r.r13, r.r14, r.r15) = (0x1d, 0x1e, 0x1f);
+    thread
+}
+
+/// What the instruction and the call may change is left out.
+fn kept(regs: &GeneralRegs) -> GeneralRegs {
+    GeneralRegs {
+        rax: 0,
+        rcx: 0,
+        r11: 0,
+        rip: 0,
+        rflags: 0,
+        ..*regs
+    }
+}
+
+fn served() {
+    let space = Space::new(&TWO_SYSCALLS, 1);
+    let mut thread = patterned(&space);
+    let start = thread.regs;
+    let answers = Answers::default();
+    // `ud2` behind the second call; an interrupt may come first.
+    let trap = loop {
+        match context::run(&mut thread, Server::new(&answers)) {
+            Trap::Interrupt => {}
+            trap => break trap,
+        }
+    };
+    assert_eq!(trap, Trap::Exception { vector: 6, code: 0 });
+    assert_eq!(
+        (thread.regs.rax, thread.regs.rip),
+        (80, CODE_AT as u64 + 14)
+    );
+    assert_eq!(kept(&thread.regs), kept(&start));
+    assert_eq!(thread.entered_by, EnteredBy::Trap);
+    let seen = answers.seen.borrow();
+    assert_eq!(seen.len(), 2);
+    for (regs, (number, offset)) in seen.iter().zip([(7, 7), (8, 14)]) {
+        assert_eq!((regs.rax, regs.rip), (number, CODE_AT as u64 + offset));
+        assert_eq!(
+            [regs.rdi, regs.rsi, regs.rdx, regs.r10, regs.r8, regs.r9, regs.r12, regs.r13],
+            [
+                start.rdi, start.rsi, start.rdx, start.r10, start.r8, start.r9, start.r12,
+                start.r13
+            ]
+        );
+        assert_eq!(regs.rsp, start.rsp);
+    }
+}
+
+fn left() {
+    let space = Space::new(&TWO_SYSCALLS, 1);
+    let mut thread = patterned(&space);
+    let start = thread.regs;
+    let answers = Answers::default();
+    answers.leave_at.set(8);
+    // Of no effect: no run is in progress.
+    context::leave();
+    while context::run(&mut thread, Server::new(&answers)) == Trap::Interrupt {}
+    assert_eq!(thread.answer, 80);
+    assert_eq!((thread.regs.rax, thread.regs.rip), (8, CODE_AT as u64 + 14));
+    assert_eq!(kept(&thread.regs), kept(&start));
+    assert_eq!(thread.entered_by, EnteredBy::Syscall);
+    assert_eq!(answers.seen.borrow().len(), 2);
+    // It can be made again, and its answer is not given to the program by anyone but the caller of `run`.
+    thread.regs.rip -= 2;
+    assert_eq!(run_until_trap(&mut thread), Trap::Syscall);
+    assert_eq!(thread.regs.rax, 8);
+    thread.regs.rax = thread.answer + 1;
+    assert_eq!(
+        run_until_trap(&mut thread),
+        Trap::Exception { vector: 6, code: 0 }
+    );
+    assert_eq!(thread.regs.rax, 1);
+}
+
+fn interrupted() {
+    let space = Space::new(&TWO_SYSCALLS, 1);
+    let mut thread = patterned(&space);
+    let answers = Answers::default();
+    answers.window_at.set(7);
+    while context::run(&mut thread, Server::new(&answers)) == Trap::Interrupt {}
+    assert_eq!((thread.answer, thread.regs.rax), (70, 7));
+    assert_eq!(answers.seen.borrow().len(), 1);
+    time::arm_timer(time::NEVER);
+}
+
+fn flags_of_served() {
+    let space = Space::new(&TWO_SYSCALLS, 1);
+    let mut thread = patterned(&space);
+    thread.regs.rflags |= DIRECTION | ALIGNMENT;
+    let answers = Answers::default();
+    while context::run(&mut thread, Server::new(&answers)) == Trap::Interrupt {}
+    assert_eq!(
+        thread.regs.rflags & (DIRECTION | ALIGNMENT),
+        DIRECTION | ALIGNMENT
+    );
+    // Single steps: one for each instruction but the call itself, whose step ends behind the next one or on it.
+    let mut thread = patterned(&space);
+    thread.regs.rflags |= TRAP_FLAG;
+    let answers = Answers::default();
+    let mut steps = 0;
+    loop {
+        match context::run(&mut thread, Server::new(&answers)) {
+            Trap::Interrupt => {}
+            Trap::Exception { vector: 1, .. } => steps += 1,
+            trap => {
+                assert_eq!(trap, Trap::Exception { vector: 6, code: 0 });
+                break;
+            }
+        }
+    }
+    assert!((2..=4).contains(&steps), "{steps}");
+    assert_eq!(thread.regs.rax, 80);
+    assert_eq!(answers.seen.borrow().len(), 2);
 }
 
 fn exceptions() {
@@ -254,7 +406,10 @@ fn preemption() {
     let deadline = time::now() + 2_000_000;
     time::arm_timer(deadline);
     while !time::take_expiry() {
-        assert_eq!(context::run(&mut thread), Trap::Interrupt);
+        assert_eq!(
+            context::run(&mut thread, Server::new(&Stop)),
+            Trap::Interrupt
+        );
     }
     assert!(time::now() >= deadline);
     assert!(thread.regs.rbx > 0);

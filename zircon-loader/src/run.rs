@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::future::poll_fn;
 use core::task::Poll;
-use kernel_hal::context::{self, Trap, UserContext};
+use kernel_hal::context::{self, Server, Trap, UserContext};
 use kernel_hal::user::Access;
 use zircon_object::alloc_try::try_box;
 use zircon_object::runtime::{self, EXECUTOR};
@@ -13,7 +13,7 @@ use zircon_object::task::exception::raise;
 use zircon_object::task::thread::{Attention, Last, Suspended, Waited};
 use zircon_object::task::{BlockedOn, Deadline, Thread};
 use zircon_object::vm::Fault;
-use zircon_syscall::{Caller, Entered, VdsoAbi};
+use zircon_syscall::{Caller, Left, VdsoAbi};
 use zx_abi::{Status, ZxError, ZxResult};
 
 /// What all threads need to know of the vDSO; set once, before the first thread starts.
@@ -50,7 +50,7 @@ async fn live(thread: Arc<Thread>, context: Box<UserContext>, abi: &'static Vdso
 
 /// Runs user code until the thread is to die.
 async fn run(thread: &Arc<Thread>, mut context: Box<UserContext>, abi: &'static VdsoAbi) {
-    let caller = Caller::new(thread);
+    let caller = Caller::new(thread, abi);
     loop {
         if thread.needs_attention() {
             match thread.attention() {
@@ -66,22 +66,20 @@ async fn run(thread: &Arc<Thread>, mut context: Box<UserContext>, abi: &'static 
                 Attention::Kill => return,
             }
         }
-        if EXECUTOR.has_ready_from(thread.rank()) && thread.must_give_way() {
+        if EXECUTOR.has_watched() && thread.must_give_way() {
             thread.yield_now().await;
             continue;
         }
-        match context::run(&mut context) {
-            // Calls that do not block, nearly all, complete here without a step of any future.
-            Trap::Syscall => match zircon_syscall::enter(&caller, abi, &context.regs) {
-                Entered::Done(value) => {
-                    if caller.has_attention() {
-                        context = finish(&caller, context, value).await;
-                    } else {
-                        context.regs.rax = value;
-                    }
+        // Calls that do not block, nearly all, are served by the caller within this.
+        let trap = context::run(&mut context, Server::new(&caller));
+        match trap {
+            Trap::Syscall => {
+                runtime::serve_timers();
+                match caller.take_left(context.answer) {
+                    Left::Done(value) if !caller.has_attention() => context.regs.rax = value,
+                    left => context = serve(&caller, context, left).await,
                 }
-                entered => context = serve(&caller, context, entered).await,
-            },
+            }
             // It may have readied others, or have ended the slice: the next round looks.
             Trap::Interrupt => runtime::serve_timers(),
             Trap::PageFault { addr, code } => {
@@ -106,16 +104,12 @@ async fn run(thread: &Arc<Thread>, mut context: Box<UserContext>, abi: &'static 
     }
 }
 
-/// Serves a syscall that may block, or is none.
-async fn serve(
-    caller: &Caller<'_>,
-    mut context: Box<UserContext>,
-    entered: Entered,
-) -> Box<UserContext> {
-    let value = match entered {
-        Entered::Done(value) => value,
-        Entered::Blocking(id) => zircon_syscall::complete(caller, id, &context.regs).await,
-        Entered::Bad => {
+/// Goes on with a syscall that must wait, leaves something to do, or is none.
+async fn serve(caller: &Caller<'_>, mut context: Box<UserContext>, left: Left) -> Box<UserContext> {
+    let value = match left {
+        Left::Done(value) => value,
+        Left::Wait => zircon_syscall::complete(caller, &context.regs).await,
+        Left::Bad => {
             context.regs.rax = i64::from(Status::from(ZxError::BadSyscall).0) as u64;
             return exception::raise(caller.thread(), context, Cause::BadSyscall).await;
         }

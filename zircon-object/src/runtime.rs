@@ -3,13 +3,13 @@
 use crate::task::Thread;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicI64, Ordering};
-use executor::{Executor, TimerHardware, Timers};
+use executor::{Executor, Rank, TimerHardware, Timers};
 use kernel_hal::context::UserContext;
 use kernel_hal::sync::Mutex;
 use zx_abi::{ZxError, ZxResult};
 
 /// Polls every kernel task: user threads, teardowns.
-pub static EXECUTOR: Executor = Executor::new();
+pub static EXECUTOR: Executor = Executor::with_bell(kernel_hal::context::leave);
 
 /// Every deadline of the kernel.
 pub static TIMERS: Timers = Timers::new(&HalTimer);
@@ -31,6 +31,9 @@ pub fn serve_timers() {
     crate::diag::debuglog::announce();
     crate::vm::memory_watchdog::look();
     if kernel_hal::time::take_expiry() {
+        // A slice may be over. The thread that runs looks anew at who waits.
+        INTERRUPT_AT.store(i64::MAX, Ordering::Relaxed);
+        EXECUTOR.watch_from(Rank::LOWEST);
         while TIMERS.expire(kernel_hal::time::now()) == executor::Due::More {}
     }
 }
@@ -85,15 +88,37 @@ pub(crate) fn ns_of_ticks(ticks: i64) -> i64 {
     i64::try_from(ns).unwrap_or(i64::MAX)
 }
 
+/// When the interrupt comes that the thread's loop relies on, in ticks; never later than the timer below says.
+static INTERRUPT_AT: AtomicI64 = AtomicI64::new(i64::MAX);
+
+/// Whether an interrupt comes before the thread that runs has had `left` ticks more, of which it has none behind `now`.
+#[inline]
+pub(crate) fn interrupt_comes_within(now: i64, left: i64) -> bool {
+    INTERRUPT_AT.load(Ordering::Relaxed).wrapping_sub(now) <= left
+}
+
 /// Makes sure that an interrupt comes at `when` or before, so that user code that runs then comes back to its thread's loop.
 /// Nothing needs to be woken.
 pub(crate) fn interrupt_at(when: i64) {
     if let Some(timer) = &*SLICE_TIMER.lock() {
-        if timer.deadline().is_none_or(|earlier| when < earlier) {
-            timer.arm(
-                when,
-                executor::Action::Wake(core::task::Waker::noop().clone()),
-            );
-        }
+        let at = match timer.deadline() {
+            Some(earlier) if earlier <= when => earlier,
+            Some(_) | None => {
+                timer.arm(
+                    when,
+                    executor::Action::Wake(core::task::Waker::noop().clone()),
+                );
+                when
+            }
+        };
+        INTERRUPT_AT.store(ticks_at(at), Ordering::Relaxed);
     }
+}
+
+/// The ticks that will be counted at a moment.
+fn ticks_at(when: i64) -> i64 {
+    let ratio = kernel_hal::time::tick_ratio();
+    let ns = i128::from(when) - i128::from(kernel_hal::time::now());
+    let ticks = ns * i128::from(ratio.denominator) / i128::from(ratio.numerator.max(1));
+    kernel_hal::time::ticks().saturating_add(i64::try_from(ticks).unwrap_or(i64::MAX))
 }

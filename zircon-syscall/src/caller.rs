@@ -1,9 +1,11 @@
 //! Who makes a call, and what a shim may do on its behalf: look up handles, ask policy, copy memory.
 
 use crate::level::{self, Differences};
+use crate::VdsoAbi;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use kernel_hal::context::{GeneralRegs, Syscalls};
 use kernel_hal::sync::Mutex;
 use kernel_hal::user::{Curable, UserFault, UserIn, UserOut};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
@@ -11,7 +13,8 @@ use zircon_object::ipc::channel::PendingCall;
 use zircon_object::object::{HandleKey, KernelObject, TypedObject};
 use zircon_object::task::{retcode, Deadline, PolicyAction, PolicyCondition, Process, Thread};
 use zircon_object::vm::{Fault, PageRequest};
-use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
+use zx_abi::syscalls::SyscallId;
+use zx_abi::{HandleValue, Rights, Signals, ZxError, ZxResult};
 
 /// The thread that makes calls; one lives as long as the thread's future.
 pub struct Caller<'a> {
@@ -23,18 +26,44 @@ pub struct Caller<'a> {
     interrupted_call: Mutex<Option<PendingCall>>,
     wanted_page: Mutex<Option<PageRequest>>,
     level: &'static Differences,
+    abi: &'a VdsoAbi,
 }
 
 /// What a call can leave to do.
 mod after {
     pub(super) const POLICY_EXCEPTION: u32 = 1;
     pub(super) const PAGE: u32 = 2;
+    pub(super) const WAIT: u32 = 4;
+    pub(super) const BAD: u32 = 8;
+}
+
+/// How far a call came when it was served.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Left {
+    /// It is done, with this value for rax.
+    Done(u64),
+    /// It must wait: await [`complete`](crate::complete).
+    Wait,
+    /// No such call, or not from there: the thread gets a policy exception, and BAD_SYSCALL if it lives on.
+    Bad,
+}
+
+impl Syscalls for Caller<'_> {
+    #[inline(always)]
+    fn serve(&self, regs: &GeneralRegs) -> u64 {
+        // An address that is not known yet is 0, which fits no call.
+        let base = self.vdso_base.load(Ordering::Relaxed);
+        match self.abi.handler(regs.rax, regs.rip, base) {
+            Some(run) => run(self, regs),
+            None => self.serve_from_elsewhere(regs),
+        }
+    }
 }
 
 impl<'a> Caller<'a> {
-    /// The calls of `thread`.
+    /// The calls of `thread`, as its vDSO makes them.
     #[must_use]
-    pub fn new(thread: &'a Arc<Thread>) -> Self {
+    pub fn new(thread: &'a Arc<Thread>, abi: &'a VdsoAbi) -> Self {
         Self {
             thread,
             process: thread.process(),
@@ -43,6 +72,7 @@ impl<'a> Caller<'a> {
             interrupted_call: Mutex::new(None),
             wanted_page: Mutex::new(None),
             level: level::current(),
+            abi,
         }
     }
 
@@ -75,20 +105,58 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// Where the vDSO's image begins in the process, or 0. Remembered: once its code is mapped it stays.
-    #[inline(always)]
-    pub(crate) fn vdso_base(&self) -> usize {
-        match self.vdso_base.load(Ordering::Relaxed) {
-            0 => self.find_vdso(),
-            base => base,
+    /// Serves a call that is not made from the first site of its number, as far as this thread knows where the vDSO is. The
+    /// address is remembered: once the vDSO's code is mapped it stays.
+    #[cold]
+    fn serve_from_elsewhere(&self, regs: &GeneralRegs) -> u64 {
+        let base = self.process.space().vdso_base().unwrap_or(0);
+        self.vdso_base.store(base, Ordering::Relaxed);
+        match self.abi.handler_anywhere(regs.rax, regs.rip, base) {
+            Some(run) => run(self, regs),
+            None => self.refuse(),
         }
     }
 
+    /// The call that is being made.
+    pub(crate) fn call_of(&self, regs: &GeneralRegs) -> Option<SyscallId> {
+        self.abi.call(regs.rax)
+    }
+
+    /// Makes the thread run the call where it can wait, instead of going on; for handlers.
+    #[inline(always)]
+    pub(crate) fn must_wait(&self) -> u64 {
+        self.leave(after::WAIT)
+    }
+
+    /// Makes the thread hear that its call is none; for handlers.
     #[cold]
-    fn find_vdso(&self) -> usize {
-        let base = self.process.space().vdso_base().unwrap_or(0);
-        self.vdso_base.store(base, Ordering::Relaxed);
-        base
+    pub(crate) fn refuse(&self) -> u64 {
+        self.leave(after::BAD)
+    }
+
+    /// Makes the thread do something before it goes on.
+    #[inline(always)]
+    fn leave(&self, what: u32) -> u64 {
+        self.attention.fetch_or(what, Ordering::Relaxed);
+        kernel_hal::context::leave();
+        0
+    }
+
+    /// How far the last call came, which was answered with `value`. Asking resets it.
+    #[inline(always)]
+    pub fn take_left(&self, value: u64) -> Left {
+        let attention = self.attention.load(Ordering::Relaxed);
+        if attention & (after::WAIT | after::BAD) == 0 {
+            return Left::Done(value);
+        }
+        // Only the thread itself writes here.
+        self.attention
+            .store(attention & !(after::WAIT | after::BAD), Ordering::Relaxed);
+        if attention & after::WAIT != 0 {
+            Left::Wait
+        } else {
+            Left::Bad
+        }
     }
 
     /// Whether the last call left something to do before its thread goes on: see [`Caller::take_wanted_page`] and
@@ -165,6 +233,17 @@ impl<'a> Caller<'a> {
         found.map_err(|error| self.lookup_failed(error))
     }
 
+    /// What an object of any type shows.
+    ///
+    /// # Errors
+    /// - `BadHandle`: no such handle; job policy hears of it.
+    /// - `AccessDenied`: a right is missing.
+    #[inline(always)]
+    pub(crate) fn signals_of(&self, handle: HandleValue, rights: Rights) -> ZxResult<Signals> {
+        let shown = self.process.handles().signals_of(handle, rights);
+        shown.map_err(|error| self.lookup_failed(error))
+    }
+
     /// Tells job policy of a failed lookup and passes the error on.
     #[cold]
     pub(crate) fn lookup_failed(&self, error: ZxError) -> ZxError {
@@ -214,8 +293,7 @@ impl<'a> Caller<'a> {
 
     /// Makes the thread take a policy exception before it goes on.
     pub(crate) fn ask_for_exception(&self) {
-        self.attention
-            .fetch_or(after::POLICY_EXCEPTION, Ordering::Relaxed);
+        self.leave(after::POLICY_EXCEPTION);
     }
 
     /// The window that the process's policy gives a deadline.
@@ -266,7 +344,7 @@ impl<'a> Caller<'a> {
     pub(crate) fn want_page(&self, request: PageRequest) -> ZxError {
         let old = self.wanted_page.lock().replace(request);
         drop(old);
-        self.attention.fetch_or(after::PAGE, Ordering::Relaxed);
+        self.leave(after::PAGE);
         ZxError::ShouldWait
     }
 

@@ -55,7 +55,7 @@ mod vmo;
 
 pub use abi::VdsoAbi;
 use args::{arg, result};
-pub use caller::Caller;
+pub use caller::{Caller, Left};
 use kernel_hal::context::GeneralRegs;
 pub use level::Level;
 use zx_abi::syscalls::SyscallId;
@@ -63,44 +63,21 @@ use zx_abi::ZxError;
 
 include!(concat!(env!("OUT_DIR"), "/dispatch.rs"));
 
-/// What became of a call at once.
-pub(crate) enum Dispatched {
-    /// It is done; the value for rax.
-    Done(u64),
-    /// It may block: run it with [`complete`].
-    Blocking,
-    /// The table has it, this kernel does not yet.
-    Missing,
-}
+/// What serves a call when it comes: runs it, or says that it must wait ([`Caller::must_wait`]). The value for rax.
+pub(crate) type Handler = fn(&Caller<'_>, &GeneralRegs) -> u64;
 
-/// What entering the kernel led to. After the call is done its thread asks [`Caller::has_attention`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Entered {
-    /// The call is done; the value for rax.
-    Done(u64),
-    /// The call may block: await [`complete`].
-    Blocking(SyscallId),
-    /// No such call, or not from there: the thread gets a policy exception, and BAD_SYSCALL if it lives on.
-    Bad,
-}
-
-/// Serves the `syscall` that user code just executed, as far as that needs no waiting.
-#[inline(always)]
-pub fn enter(caller: &Caller<'_>, abi: &VdsoAbi, regs: &GeneralRegs) -> Entered {
-    let Some(id) = abi.call(regs.rax, regs.rip, caller.vdso_base()) else {
-        return Entered::Bad;
-    };
-    match dispatch_now(caller, id, regs) {
-        Dispatched::Done(value) => Entered::Done(value),
-        Dispatched::Blocking => Entered::Blocking(id),
-        Dispatched::Missing => {
-            log::debug!("zx_{} is not built yet", id.info().name);
-            Entered::Done(result(Err(ZxError::NotSupported)))
-        }
+/// Serves a call that the table has and this kernel does not yet.
+fn missing(caller: &Caller<'_>, regs: &GeneralRegs) -> u64 {
+    if let Some(id) = caller.call_of(regs) {
+        log::debug!("zx_{} is not built yet", id.info().name);
     }
+    result(Err(ZxError::NotSupported))
 }
 
-/// Serves a call that may block; the value for rax.
-pub async fn complete(caller: &Caller<'_>, id: SyscallId, regs: &GeneralRegs) -> u64 {
-    dispatch_blocking(caller, id, regs).await
+/// Serves a call that must wait, as [`Caller::take_left`] has said; the value for rax.
+pub async fn complete(caller: &Caller<'_>, regs: &GeneralRegs) -> u64 {
+    match caller.call_of(regs) {
+        Some(id) => dispatch_blocking(caller, id, regs).await,
+        None => result(Err(ZxError::BadSyscall)),
+    }
 }

@@ -40,6 +40,19 @@ pub(crate) fn sys_port_queue(
     port.queue(packet.key, Status(packet.status), packet.payload)
 }
 
+/// `port_wait` with a packet that is there: it is taken without the machinery of waiting, where it would win too.
+pub(crate) fn now_port_wait(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    _deadline: i64,
+    packet: UserOut<PortPacket>,
+) -> Option<ZxResult> {
+    match caller.get::<Port>(handle, Rights::READ) {
+        Ok(port) => Some(caller.write(packet, &port.take_ready()?)),
+        Err(error) => Some(Err(error)),
+    }
+}
+
 /// `port_wait`
 pub(crate) async fn sys_port_wait(
     caller: &Caller<'_>,
@@ -47,11 +60,10 @@ pub(crate) async fn sys_port_wait(
     deadline: i64,
     packet: UserOut<PortPacket>,
 ) -> ZxResult {
-    let port = caller.get::<Port>(handle, Rights::READ)?;
-    // A packet that is there is taken without the machinery of waiting; it would win over everything there too.
-    if let Some(ready) = port.take_ready() {
-        return caller.write(packet, &ready);
+    if let Some(ended) = now_port_wait(caller, handle, deadline, packet) {
+        return ended;
     }
+    let port = caller.get::<Port>(handle, Rights::READ)?;
     let taken = caller
         .thread()
         .block(BlockedOn::Port, caller.deadline(deadline), port.wait())

@@ -1,8 +1,19 @@
 //! Sleeping, and clocks that the vDSO could not read by itself.
 
 use crate::Caller;
+use zircon_object::runtime::EXECUTOR;
 use zircon_object::task::{BlockedOn, Interrupted};
 use zx_abi::{ZxError, ZxResult};
+
+/// `nanosleep` to a moment that has passed, or to let others run when there are none.
+pub(crate) fn now_nanosleep(caller: &Caller<'_>, deadline: i64) -> Option<ZxResult> {
+    let over = if deadline <= 0 {
+        !EXECUTOR.has_ready_from(caller.thread().rank())
+    } else {
+        kernel_hal::time::now() >= deadline
+    };
+    over.then_some(Ok(()))
+}
 
 /// Sleeps to a deadline; one that is not after zero only yields.
 ///

@@ -6,9 +6,10 @@
 use super::registers::{msr, write_msr};
 use core::arch::asm;
 use core::cell::{Cell, UnsafeCell};
-use core::ptr::null_mut;
+use core::ptr::{null, null_mut};
 use kernel_hal::context::{CacheLine, UserContext};
 use kernel_hal::cpu::CpuCounters;
+use kernel_hal::server::ServeFn;
 
 /// What one CPU knows about itself. The trap assembly uses offsets of the first fields.
 #[repr(C)]
@@ -21,6 +22,11 @@ pub(crate) struct PerCpu {
     pub(crate) context: Cell<*mut UserContext>,
     /// User stack pointer for a few instructions of the syscall entry.
     pub(crate) scratch: Cell<u64>,
+    /// Who serves syscalls, and on what.
+    pub(crate) server: Cell<Option<ServeFn>>,
+    pub(crate) server_state: Cell<*const ()>,
+    /// Whether user code is to be left after the syscall that is being served; a word, for the assembly.
+    pub(crate) leave: Cell<u32>,
     /// Vector number of the last trap from user mode.
     pub(crate) trap_vector: Cell<u64>,
     /// Error code of the last trap from user mode.
@@ -45,6 +51,9 @@ pub(crate) static CPU0: PerCpuCell = PerCpuCell(UnsafeCell::new(PerCpu {
     kernel_rsp: Cell::new(0),
     context: Cell::new(null_mut()),
     scratch: Cell::new(0),
+    server: Cell::new(None),
+    server_state: Cell::new(null()),
+    leave: Cell::new(0),
     trap_vector: Cell::new(0),
     trap_error: Cell::new(0),
     syscalls: Cell::new(0),

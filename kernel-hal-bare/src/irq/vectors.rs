@@ -89,6 +89,8 @@ pub(crate) fn dispatch(vector: u64) {
     let Ok(vector) = u8::try_from(vector) else {
         return;
     };
+    // One that was let in during a syscall is looked at when that is over, not at the next one in user mode.
+    current().leave.set(1);
     match vector {
         TIMER_VECTOR => {
             current().timer_fired.set(true);

@@ -6,8 +6,7 @@ use crate::cpu::registers::read_cr2;
 use crate::cpu::{debug, fpu};
 use crate::irq::vectors;
 use crate::mm::fault_table;
-use core::arch::asm;
-use kernel_hal::context::{Trap, UserContext};
+use kernel_hal::context::{Server, Trap, UserContext};
 use kernel_hal::hal_impl;
 
 mod vector {
@@ -27,32 +26,26 @@ mod outcome {
 }
 
 hal_impl! {
-    kernel_hal::context => fn hal_context_run(context: &mut UserContext) -> Trap {
-        if !core::ptr::eq(current().vector_owner.get(), context.vector.lines().as_ptr()) {
+    kernel_hal::context => fn hal_context_run(context: &mut UserContext, server: Server<'_>) -> Trap {
+        let cpu = current();
+        if !core::ptr::eq(cpu.vector_owner.get(), context.vector.lines().as_ptr()) {
             fpu::take_over(context);
         }
-        let outcome: u64;
-        // SAFETY: the context is exclusively borrowed until the trap has stored the registers; GS points at this CPU's
-        // data; user code can reach only what the active page table gives it. Every register is declared as lost, or
-        // saved here (the compiler keeps rbx and rbp to itself).
-        unsafe {
-            asm!(
-                "push rbx",
-                "push rbp",
-                "call {enter}",
-                "pop rbp",
-                "pop rbx",
-                enter = sym context_enter,
-                inout("rdi") &raw mut *context => _,
-                out("rax") outcome,
-                out("rcx") _, out("rdx") _, out("rsi") _, out("r8") _, out("r9") _, out("r10") _, out("r11") _,
-                out("r12") _, out("r13") _, out("r14") _, out("r15") _,
-            );
-        }
+        let (serve, state) = server.parts();
+        cpu.server.set(Some(serve));
+        cpu.server_state.set(state);
+        cpu.leave.set(0);
+        // SAFETY: the context is exclusively borrowed, and the server borrowed, until the call returns; GS points at this
+        // CPU's data; user code can reach only what the active page table gives it.
+        let outcome = unsafe { context_enter((&raw mut *context).cast()) };
         if outcome == outcome::SYSCALL {
             return Trap::Syscall;
         }
         other_trap(outcome, context)
+    }
+
+    kernel_hal::context => fn hal_context_leave() {
+        current().leave.set(1);
     }
 }
 

@@ -5,6 +5,7 @@ use crate::cpu::gdt::{KERNEL_CODE, SYSRET_BASE, USER_CODE, USER_DATA};
 use crate::cpu::percpu::{PerCpu, CPU0};
 use crate::cpu::registers::{msr, write_msr};
 use core::arch::global_asm;
+use core::ffi::c_void;
 use core::mem::offset_of;
 use kernel_hal::context::{EnteredBy, GeneralRegs, UserContext};
 
@@ -25,7 +26,11 @@ global_asm!(
     SYSCALLS = const offset_of!(PerCpu, syscalls),
     TRAP_VECTOR = const offset_of!(PerCpu, trap_vector),
     TRAP_ERROR = const offset_of!(PerCpu, trap_error),
+    SERVER = const offset_of!(PerCpu, server),
+    SERVER_STATE = const offset_of!(PerCpu, server_state),
+    LEAVE = const offset_of!(PerCpu, leave),
     ENTERED_BY = const offset_of!(UserContext, entered_by),
+    ANSWER = const offset_of!(UserContext, answer),
     USER_FLAGS = const USER_FLAGS,
     USER_CODE = const USER_CODE,
     USER_DATA = const USER_DATA,
@@ -56,8 +61,12 @@ global_asm!(
 );
 
 unsafe extern "C" {
-    /// See `syscall.S`; not a C function, so it is only called from assembly.
-    pub(super) fn context_enter();
+    /// Runs user code, see `syscall.S`; says why it ended. The address is that of a [`UserContext`].
+    ///
+    /// # Safety
+    /// 1. Interrupts are off, GS points at this CPU's data, and the vector registers are the context's.
+    /// 2. The context and the server in the per-CPU data stay valid and are nobody else's until it returns.
+    pub(super) fn context_enter(context: *mut c_void) -> u64;
     fn syscall_entry();
 }
 

@@ -6,7 +6,7 @@ use core::fmt::Write;
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use kernel_hal::addr::PAGE_SIZE;
-use kernel_hal::context::{self, Trap, UserContext};
+use kernel_hal::context::{self, GeneralRegs, Server, Syscalls, Trap, UserContext};
 use kernel_hal::cpu::{power, End, PowerAction};
 use kernel_hal::frame::{self, Fill, Frame};
 use kernel_hal::paging::{CachePolicy, MmuFlags, PageTable};
@@ -152,10 +152,20 @@ pub(crate) fn addresses(frames: &[Frame]) -> alloc::vec::Vec<PhysAddr> {
     frames.iter().map(Frame::addr).collect()
 }
 
+/// Serves no call: each ends the run.
+pub(crate) struct Stop;
+
+impl Syscalls for Stop {
+    fn serve(&self, _regs: &GeneralRegs) -> u64 {
+        context::leave();
+        0
+    }
+}
+
 /// Runs user code until it does something itself.
 pub(crate) fn run_until_trap(thread: &mut UserContext) -> Trap {
     loop {
-        let trap = context::run(thread);
+        let trap = context::run(thread, Server::new(&Stop));
         if trap != Trap::Interrupt {
             return trap;
         }

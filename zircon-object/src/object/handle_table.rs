@@ -10,7 +10,7 @@ use crate::alloc_try::TryPush;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
+use zx_abi::{HandleValue, Rights, Signals, ZxError, ZxResult};
 
 const CHUNK: usize = 128;
 const INDEX_BITS: u32 = 18;
@@ -163,6 +163,18 @@ impl HandleTable {
         let handle = self.find(value)?;
         handle.require(rights)?;
         Ok((handle.object().clone(), handle.key()))
+    }
+
+    /// What the object of any type shows, when the handle has `rights`.
+    ///
+    /// # Errors
+    /// - `BadHandle`: no such handle.
+    /// - `AccessDenied`: a right is missing.
+    #[inline(always)]
+    pub fn signals_of(&self, value: HandleValue, rights: Rights) -> ZxResult<Signals> {
+        let handle = self.find(value)?;
+        handle.require(rights)?;
+        Ok(handle.object().base().signals().get())
     }
 
     /// All handles with their values, in slot order.

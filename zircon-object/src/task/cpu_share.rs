@@ -7,7 +7,7 @@
 use super::budget::{Budget, Next};
 use super::profile::{DeadlineParams, Scheduling};
 use super::{Deadline, Thread};
-use crate::runtime;
+use crate::runtime::{self, EXECUTOR};
 use core::future::pending;
 use core::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU8, Ordering::Relaxed};
 use executor::{Contention, Place, Priority, Rank, TaskHandle};
@@ -43,11 +43,18 @@ impl CpuShare {
         }
     }
 
-    /// The clock starts.
+    /// The clock starts. Others of its rank are looked at when they come, unless an interrupt will end the slice in any case.
     #[inline]
     pub(super) fn enter(&self) {
-        self.on_since.store(time::ticks(), Relaxed);
+        let now = time::ticks();
+        self.on_since.store(now, Relaxed);
         self.on_cpu.store(true, Relaxed);
+        let left = runtime::slice_ticks().wrapping_sub(self.slice_ticks.load(Relaxed));
+        if runtime::interrupt_comes_within(now, left) {
+            EXECUTOR.watch_above(self.rank());
+        } else {
+            EXECUTOR.watch_from(self.rank());
+        }
     }
 
     /// The clock stops. Who has used its slice up will wait behind its equals.
@@ -128,8 +135,8 @@ impl Thread {
         self.share().rank()
     }
 
-    /// Whether the thread, which runs and saw that somebody of its rank or above waits, has to let others run. If it need not
-    /// yet, an interrupt comes at the end of its slice.
+    /// Whether the thread, which runs and saw that somebody waits whom it watches, has to let others run. If it need not yet, an
+    /// interrupt comes at the end of its slice, and it watches only who goes before it.
     #[cold]
     pub fn must_give_way(&self) -> bool {
         let share = self.share();
@@ -137,7 +144,10 @@ impl Thread {
             return false;
         };
         match task.contention() {
-            Contention::None => false,
+            Contention::None => {
+                EXECUTOR.watch_from(self.rank());
+                false
+            }
             Contention::Higher => {
                 task.place_next(Place::First);
                 true
@@ -147,6 +157,7 @@ impl Thread {
                 let left = runtime::slice_ticks() - used;
                 if left > 0 {
                     runtime::interrupt_at(time::now() + runtime::ns_of_ticks(left));
+                    EXECUTOR.watch_above(self.rank());
                 }
                 left <= 0
             }
@@ -239,6 +250,9 @@ impl Thread {
         if let Some(task) = &*share.task.lock() {
             tell(task);
         }
+        // It may be the one that runs.
+        EXECUTOR.watch_from(Rank::LOWEST);
+        kernel_hal::context::leave();
     }
 
     /// The CPUs that it prefers, one bit each.

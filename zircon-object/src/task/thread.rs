@@ -141,9 +141,15 @@ impl Thread {
                 return;
             }
             inner.phase = Phase::Dying;
-            self.attention.fetch_or(how, Ordering::Release);
+            self.notice(how);
         }
         self.wake();
+    }
+
+    /// Makes it look at something before it goes on. It may be the thread whose call does this.
+    fn notice(&self, what: u32) {
+        self.attention.fetch_or(what, Ordering::Release);
+        kernel_hal::context::leave();
     }
 
     /// Whether it was killed and did not exit by itself.
@@ -163,7 +169,7 @@ impl Thread {
                 Phase::New | Phase::Running => {}
             }
             inner.suspends += 1;
-            self.attention.fetch_or(SUSPEND, Ordering::Release);
+            self.notice(SUSPEND);
         }
         self.wake();
         Ok(())

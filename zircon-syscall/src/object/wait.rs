@@ -8,6 +8,28 @@ use zircon_object::task::{BlockedOn, Deadline, Interrupted};
 use zx_abi::limits::WAIT_MANY_MAX;
 use zx_abi::{HandleValue, Rights, Signals, WaitItem, ZxError, ZxResult};
 
+/// `object_wait_one` for a signal that stands, or to a moment that has passed.
+pub(crate) fn now_object_wait_one(
+    caller: &Caller<'_>,
+    handle: HandleValue,
+    signals: Signals,
+    deadline: i64,
+    observed: UserOut<Signals>,
+) -> Option<ZxResult> {
+    let now = match caller.signals_of(handle, Rights::WAIT) {
+        Ok(now) => now,
+        Err(error) => return Some(Err(error)),
+    };
+    if now.intersects(signals) {
+        return Some(caller.write_optional(observed, &now));
+    }
+    if kernel_hal::time::now() >= deadline {
+        let written = caller.write_optional(observed, &now);
+        return Some(written.and(Err(ZxError::TimedOut)));
+    }
+    None
+}
+
 /// Waits until an object shows one of `signals`.
 ///
 /// # Errors
@@ -22,15 +44,10 @@ pub(crate) async fn sys_object_wait_one(
     deadline: i64,
     observed: UserOut<Signals>,
 ) -> ZxResult {
+    if let Some(ended) = now_object_wait_one(caller, handle, signals, deadline, observed) {
+        return ended;
+    }
     let (object, handle) = caller.get_any(handle, Rights::WAIT)?;
-    let now = object.base().signals().get();
-    if now.intersects(signals) {
-        return caller.write_optional(observed, &now);
-    }
-    if kernel_hal::time::now() >= deadline {
-        caller.write_optional(observed, &now)?;
-        return Err(ZxError::TimedOut);
-    }
     let mut targets = Vec::new();
     targets
         .try_reserve_exact(1)

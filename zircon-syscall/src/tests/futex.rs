@@ -103,7 +103,10 @@ fn who_is_woken_as_single_owner_owns_the_futex_while_others_wait() {
     let (word, koid) = (program.put(&0_i32), program.room(8));
     let threads: [Arc<Thread>; 2] =
         core::array::from_fn(|_| Thread::new(program.thread.process().clone(), b"").unwrap());
-    let callers = [Caller::new(&threads[0]), Caller::new(&threads[1])];
+    let callers = [
+        Caller::new(&threads[0], &program.abi),
+        Caller::new(&threads[1], &program.abi),
+    ];
     let mut a = pin!(sys_futex_wait(&callers[0], input(word), 0, 0, NEVER));
     let mut b = pin!(sys_futex_wait(&callers[1], input(word), 0, 0, NEVER));
     let cx = &mut Context::from_waker(Waker::noop());

@@ -7,7 +7,7 @@ mod signalling;
 mod socket2019;
 mod transfer;
 
-use crate::Caller;
+use crate::{Caller, Level, VdsoAbi};
 use core::cell::Cell;
 use core::future::Future;
 use core::pin::pin;
@@ -28,6 +28,7 @@ const MEMORY: u64 = 0x4_0000;
 /// A program: a process with one thread and some memory. It never runs; tests make its calls.
 struct Program {
     thread: Arc<Thread>,
+    abi: VdsoAbi,
     job: Arc<Job>,
     next: Cell<usize>,
 }
@@ -52,13 +53,14 @@ impl Program {
         process.space().activate();
         Self {
             thread,
+            abi: made(VdsoAbi::new(Level::Home, &[])),
             job,
             next: Cell::new(base),
         }
     }
 
     fn caller(&self) -> Caller<'_> {
-        Caller::new(&self.thread)
+        Caller::new(&self.thread, &self.abi)
     }
 
     /// Room for `len` bytes in the program's memory.
