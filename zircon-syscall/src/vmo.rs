@@ -209,7 +209,7 @@ pub(crate) async fn sys_vmo_op_range(
 
 fn decommit(caller: &Caller<'_>, vmo: &Vmo, offset: u64, size: u64) -> ZxResult {
     match caller.level().decommit {
-        Decommit::OwnPagesOnly if vmo.is_pager_backed() || vmo.is_child() => {
+        Decommit::OwnPagesOnly if vmo.is_pager_backed() || vmo.shows_copy() => {
             Err(ZxError::NotSupported)
         }
         Decommit::OwnPagesOnly => vmo.decommit(offset, size),

@@ -16,8 +16,11 @@ extern crate alloc;
 
 mod check;
 mod child;
+mod crash;
+mod demand;
 mod disposition;
 mod memory;
+mod pages;
 mod provoked;
 mod runner;
 mod world;
@@ -43,6 +46,10 @@ mod handle_limit;
 mod job;
 mod object_info;
 mod order;
+mod pager_commit;
+mod pager_interrupt;
+mod pager_read;
+mod pager_rule;
 mod port;
 mod process;
 mod race;
@@ -57,6 +64,12 @@ mod user_pointer;
 mod vdso;
 mod vmar;
 mod vmo;
+mod vmo_clone;
+mod vmo_clone_pages;
+mod vmo_clone_rule;
+mod vmo_resize;
+mod vmo_slice;
+mod vmo_zero;
 mod wait;
 
 use libzx::Startup;
@@ -93,7 +106,17 @@ const SUITES: &[&Suite] = &[
     &race::SUITE,
     &refusal::SUITE,
     &vmo::SUITE,
+    &vmo_clone::SUITE,
+    &vmo_clone_rule::SUITE,
+    &vmo_clone_pages::SUITE,
+    &vmo_resize::SUITE,
+    &vmo_slice::SUITE,
+    &vmo_zero::SUITE,
     &vmar::SUITE,
+    &pager_rule::SUITE,
+    &pager_read::SUITE,
+    &pager_interrupt::SUITE,
+    &pager_commit::SUITE,
     &object_info::SUITE,
     &user_pointer::SUITE,
     &vdso::SUITE,

@@ -33,6 +33,7 @@
 extern crate alloc;
 
 pub mod console;
+mod device;
 pub mod elf;
 mod entry;
 mod handle;
@@ -40,6 +41,7 @@ mod heap;
 mod ipc;
 #[cfg(feature = "rodso")]
 mod kernel_message;
+mod pager;
 pub mod procargs;
 pub mod process;
 pub mod raw;
@@ -48,6 +50,7 @@ mod signalling;
 mod start;
 mod startup;
 pub mod state;
+mod stream;
 pub mod sys;
 mod task;
 pub mod thread;
@@ -57,10 +60,13 @@ mod vmar;
 mod vmo;
 pub mod witness;
 
+pub use device::{Bti, Iommu, Pmt};
 pub use handle::{AsHandle, Handle, Unowned};
 pub use ipc::{Channel, Debuglog, Fifo, Message, Socket};
+pub use pager::Pager;
 pub use signalling::{wait_many, Event, EventPair, Port, Timer, WaitFor};
 pub use startup::Startup;
+pub use stream::Stream;
 pub use task::{exit, own_process, own_root_vmar, own_vdso_base, Job, Process, Resource, Thread};
 pub use vmar::{Mapping, Vmar};
 pub use vmo::Vmo;

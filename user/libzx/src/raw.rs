@@ -87,3 +87,18 @@ pub fn status(id: SyscallId, args: &[usize]) -> zx_abi::Status {
     crate::witness::saw(id, status);
     status
 }
+
+/// Reads memory as a program does, faults and all; the contract is that of [`call`].
+#[inline(never)]
+#[must_use]
+pub fn peek(address: usize) -> u64 {
+    // SAFETY: by this module's contract; the number may lie anywhere in its page.
+    unsafe { core::ptr::with_exposed_provenance::<u64>(address).read_volatile() }
+}
+
+/// Writes memory as a program does, faults and all; the contract is that of [`call`].
+#[inline(never)]
+pub fn poke(address: usize, value: u64) {
+    // SAFETY: by this module's contract.
+    unsafe { core::ptr::with_exposed_provenance_mut::<u64>(address).write_volatile(value) }
+}

@@ -132,6 +132,20 @@ impl Process {
             .into_result()?;
         Ok(actual)
     }
+
+    /// Writes the process's memory and says how much there was.
+    ///
+    /// # Errors
+    /// Those of `zx_process_write_memory`.
+    pub fn write_memory(&self, address: usize, bytes: &[u8]) -> ZxResult<usize> {
+        let mut actual = 0;
+        let (pointer, len) = (bytes.as_ptr(), bytes.len());
+        // SAFETY: `bytes` lives through the call, `actual` is this frame's; memory that safe code of this very program
+        // refers to is not the caller's to write.
+        unsafe { sys::zx_process_write_memory(self.raw(), address, pointer, len, &mut actual) }
+            .into_result()?;
+        Ok(actual)
+    }
 }
 
 object! {

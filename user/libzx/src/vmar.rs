@@ -97,6 +97,16 @@ impl Vmar {
         unsafe { sys::zx_vmar_destroy(self.raw()) }.into_result()
     }
 
+    /// Decommits (2), maps ahead (3)... a range.
+    ///
+    /// # Errors
+    /// Those of `zx_vmar_op_range`.
+    pub fn op_range(&self, op: u32, address: usize, len: usize) -> ZxResult {
+        // SAFETY: no buffer is passed; decommitting memory of safe code is not the caller's to do.
+        unsafe { sys::zx_vmar_op_range(self.raw(), op, address, len, core::ptr::null_mut(), 0) }
+            .into_result()
+    }
+
     /// Base address and length.
     ///
     /// # Errors

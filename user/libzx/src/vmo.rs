@@ -3,7 +3,7 @@
 use zx_abi::ZxResult;
 
 use crate::handle::object;
-use crate::{sys, AsHandle, Handle};
+use crate::{sys, AsHandle, Handle, Resource};
 
 object! {
     /// A memory object.
@@ -99,5 +99,26 @@ impl Vmo {
         unsafe { sys::zx_vmo_replace_as_executable(self.0.into_raw(), vmex.raw(), &mut out) }
             .into_result()?;
         Ok(Self(Handle::from_raw(out)))
+    }
+
+    /// A window on physical memory.
+    ///
+    /// # Errors
+    /// Those of `zx_vmo_create_physical`.
+    pub fn physical(resource: &Resource, address: u64, size: usize) -> ZxResult<Self> {
+        let mut out = 0;
+        // SAFETY: `out` is this frame's; the VMO is mapped by whoever knows what is there.
+        unsafe { sys::zx_vmo_create_physical(resource.raw(), address, size, &mut out) }
+            .into_result()?;
+        Ok(Self(Handle::from_raw(out)))
+    }
+
+    /// Chooses how mappings are cached.
+    ///
+    /// # Errors
+    /// Those of `zx_vmo_set_cache_policy`.
+    pub fn set_cache_policy(&self, policy: u32) -> ZxResult {
+        // SAFETY: the call touches no memory of the program.
+        unsafe { sys::zx_vmo_set_cache_policy(self.raw(), policy) }.into_result()
     }
 }

@@ -20,6 +20,11 @@ impl Vmo {
         self.origin != Origin::Root
     }
 
+    /// Whether its pages are a copy's: its own, or for a slice those it is a window on.
+    pub fn shows_copy(&self) -> bool {
+        self.pages_owner().is_child()
+    }
+
     /// Children that are alive, with those of children that are not.
     pub fn children(&self) -> usize {
         self.family()

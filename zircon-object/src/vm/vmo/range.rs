@@ -86,13 +86,13 @@ impl Vmo {
             }
             return Ok(());
         }
-        if matches!(memory.backing, Backing::Contiguous(_)) || memory.any_pinned(&whole)? {
+        if matches!(memory.backing, Backing::Contiguous(_)) {
             for index in whole {
                 memory.zero_part(index, 0..PAGE)?;
             }
             return Ok(());
         }
-        memory.drop_pages(whole)
+        memory.zero_around_pins(whole)
     }
 
     /// Whether a cache operation on the range is allowed; on x86 there is nothing else to do.
@@ -268,6 +268,20 @@ impl Memory {
         self.unmap_late(range.clone());
         let range = self.in_tree(&range);
         self.tree_mut()?.remove(range, Stamps::Clear)
+    }
+
+    /// Lets pages go but for pinned ones, which are zeroed where they are.
+    fn zero_around_pins(&mut self, range: Range<u64>) -> ZxResult {
+        if !self.any_pinned(&range)? {
+            return self.drop_pages(range);
+        }
+        if range.end - range.start == 1 {
+            return self.zero_part(range.start, 0..PAGE);
+        }
+        // Halves, so that the steps grow with the pinned pages and not with the range.
+        let middle = range.start + (range.end - range.start) / 2;
+        self.zero_around_pins(range.start..middle)?;
+        self.zero_around_pins(middle..range.end)
     }
 
     fn any_pinned(&self, range: &Range<u64>) -> ZxResult<bool> {
