@@ -1,6 +1,7 @@
 //! Code that is expected to fault: run in a thread of its own, its exception read, the thread ended, the program lives on.
 
 use alloc::sync::Arc;
+use core::mem::ManuallyDrop;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use libzx::{AsHandle, Channel, Handle, Signals, ZxError, ZxResult};
@@ -34,7 +35,8 @@ impl Ending {
 #[derive(Debug)]
 pub(crate) struct Risky {
     thread: libzx::thread::JoinHandle,
-    exceptions: Channel,
+    /// Stays open when a case gives up on the thread: its exception then ends nobody.
+    exceptions: ManuallyDrop<Channel>,
 }
 
 impl Risky {
@@ -53,7 +55,7 @@ impl Risky {
             SyscallId::TaskCreateExceptionChannel,
             &[arg(thread.thread()), 0, out.address()],
         )?;
-        let exceptions = Channel::from(Handle::from_raw(out.u32(0)));
+        let exceptions = ManuallyDrop::new(Channel::from(Handle::from_raw(out.u32(0))));
         gate.store(true, Ordering::SeqCst);
         Ok(Self { thread, exceptions })
     }
@@ -70,6 +72,7 @@ impl Risky {
             .wait_one(signals, soon())?
             .contains(Signals::READABLE)
         {
+            drop(ManuallyDrop::into_inner(self.exceptions));
             self.thread.join()?;
             return Ok(Ending::Well);
         }
@@ -84,6 +87,7 @@ impl Risky {
         for exception in message.handles {
             exception.set_property(Property::ExceptionState, &1u32.to_le_bytes())?;
         }
+        drop(ManuallyDrop::into_inner(self.exceptions));
         self.thread.join()?;
         Ok(Ending::Crash(
             ExceptionType::from_raw(info.kind),

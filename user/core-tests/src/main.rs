@@ -46,6 +46,8 @@ mod handle_limit;
 mod job;
 mod object_info;
 mod order;
+mod pager_buffer;
+mod pager_clone;
 mod pager_commit;
 mod pager_interrupt;
 mod pager_read;
@@ -117,6 +119,8 @@ const SUITES: &[&Suite] = &[
     &pager_read::SUITE,
     &pager_interrupt::SUITE,
     &pager_commit::SUITE,
+    &pager_clone::SUITE,
+    &pager_buffer::SUITE,
     &object_info::SUITE,
     &user_pointer::SUITE,
     &vdso::SUITE,
