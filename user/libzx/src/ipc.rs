@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use zx_abi::{HandleValue, ZxError, ZxResult};
+use zx_abi::{HandleDisposition, HandleInfo, HandleValue, ZxError, ZxResult};
 
 use crate::handle::object;
 use crate::{sys, AsHandle, Handle, Resource};
@@ -109,6 +109,57 @@ impl Channel {
             num_bytes as usize,
             num_handles as usize,
         )
+    }
+
+    /// `zx_channel_write` of handle values the caller owns; they are gone in any case.
+    ///
+    /// # Errors
+    /// Those of `zx_channel_write`.
+    pub fn write_raw(&self, bytes: &[u8], handles: &[HandleValue]) -> ZxResult {
+        let (num_bytes, num_handles) = (count(bytes.len())?, count(handles.len())?);
+        let (bytes, handles) = (bytes.as_ptr(), handles.as_ptr());
+        // SAFETY: both slices live through the call.
+        unsafe { sys::zx_channel_write(self.raw(), 0, bytes, num_bytes, handles, num_handles) }
+            .into_result()
+    }
+
+    /// `zx_channel_write_etc`; each entry says what became of its handle.
+    ///
+    /// # Errors
+    /// Those of `zx_channel_write_etc`.
+    pub fn write_etc_raw(&self, bytes: &[u8], handles: &mut [HandleDisposition]) -> ZxResult {
+        let (num_bytes, num_handles) = (count(bytes.len())?, count(handles.len())?);
+        let (bytes, handles) = (bytes.as_ptr(), handles.as_mut_ptr());
+        // SAFETY: `bytes` lives through the call, the entries are borrowed for it.
+        unsafe { sys::zx_channel_write_etc(self.raw(), 0, bytes, num_bytes, handles, num_handles) }
+            .into_result()
+    }
+
+    /// `zx_channel_read_etc` into the caller's buffers: result, bytes and handles read (or needed).
+    pub fn read_etc_raw(
+        &self,
+        bytes: &mut [u8],
+        handles: &mut [HandleInfo],
+    ) -> (ZxResult, usize, usize) {
+        let (mut num_bytes, mut num_handles) = (0, 0);
+        let (Ok(byte_room), Ok(handle_room)) = (count(bytes.len()), count(handles.len())) else {
+            return (Err(ZxError::OutOfRange), 0, 0);
+        };
+        // SAFETY: both buffers are borrowed for the call; the counts are this frame's.
+        let status = unsafe {
+            sys::zx_channel_read_etc(
+                self.raw(),
+                0,
+                bytes.as_mut_ptr(),
+                handles.as_mut_ptr(),
+                byte_room,
+                handle_room,
+                &mut num_bytes,
+                &mut num_handles,
+            )
+        };
+        let (num_bytes, num_handles) = (num_bytes as usize, num_handles as usize);
+        (status.into_result(), num_bytes, num_handles)
     }
 
     /// Waits for a message and takes it.

@@ -10,6 +10,9 @@ use crate::state;
 type Function =
     unsafe extern "C" fn(usize, usize, usize, usize, usize, usize, usize, usize) -> usize;
 
+/// The same for calls whose arguments fit into registers.
+type Function6 = unsafe extern "C" fn(usize, usize, usize, usize, usize, usize) -> usize;
+
 /// Makes a call with the numbers given (missing ones are 0) and returns the result register, sign and all;
 /// NOT_SUPPORTED when the vDSO lacks the call.
 ///
@@ -63,6 +66,18 @@ impl Prepared {
             unsafe { mem::transmute::<Function, unsafe extern "C" fn() -> usize>(self.0) };
         // SAFETY: by this module's contract.
         let result = unsafe { function() };
+        result as i64
+    }
+
+    /// Makes the call with as many arguments as fit into registers; the contract is that of [`call`].
+    #[inline]
+    #[must_use]
+    pub fn call6(self, args: [usize; 6]) -> i64 {
+        let [a, b, c, d, e, f] = args;
+        // SAFETY: the caller's contract is to use it for calls of at most six arguments.
+        let function = unsafe { mem::transmute::<Function, Function6>(self.0) };
+        // SAFETY: by this module's contract.
+        let result = unsafe { function(a, b, c, d, e, f) };
         result as i64
     }
 

@@ -152,9 +152,18 @@ impl Mapping {
     fn new(vmo: &Vmo, flags: VmOptions) -> ZxResult<Self> {
         let len = usize::try_from(vmo.size()?).map_err(|_| ZxError::NoMemory)?;
         // Every page is about to be used: map them in one go.
-        let address = crate::task::with_own_root_vmar(|vmar| {
-            vmar.map(flags | VmOptions::MAP_RANGE, 0, vmo, 0, len)
-        })?;
+        Self::with_options(vmo, flags | VmOptions::MAP_RANGE, len)
+    }
+
+    /// Maps the first `len` bytes of `vmo` as `options` say, which must include PERM_READ; see [`Mapping::writable`].
+    ///
+    /// # Errors
+    /// Those of `zx_vmar_map`; `InvalidArgs` for memory that could not be read.
+    pub fn with_options(vmo: &Vmo, options: VmOptions, len: usize) -> ZxResult<Self> {
+        if !options.contains(VmOptions::PERM_READ) {
+            return Err(ZxError::InvalidArgs);
+        }
+        let address = crate::task::with_own_root_vmar(|vmar| vmar.map(options, 0, vmo, 0, len))?;
         Ok(Self { address, len })
     }
 

@@ -2,26 +2,27 @@
 
 use core::hint::black_box;
 
-use libzx::raw::Prepared;
 use zx_abi::syscalls::SyscallId;
 
-use crate::measure::Bench;
+use crate::bench::{Bench, Call, Row};
 
-/// - `Syscall/Null`: a call without arguments that does nothing.
-/// - `Syscall/EightArguments`: a call that adds up its eight arguments.
 pub(crate) fn run(bench: &mut Bench) {
-    match Prepared::new(SyscallId::SyscallTest0) {
-        None => bench.missing("Syscall/Null"),
-        Some(call) => bench.run("Syscall/Null", || {
+    let about = "A call without arguments that does nothing.";
+    bench.row(Row::control("Syscall/Null", about), |sampler| {
+        let call = Call::new(SyscallId::SyscallTest0)?.prepared();
+        sampler.run(|_| {
             black_box(call.call0());
             Ok(())
-        }),
-    }
-    match Prepared::new(SyscallId::SyscallTest8) {
-        None => bench.missing("Syscall/EightArguments"),
-        Some(call) => bench.run("Syscall/EightArguments", || {
+        })?;
+        Ok(())
+    });
+    let about = "A call that adds up its eight arguments.";
+    bench.row(Row::control("Syscall/EightArguments", about), |sampler| {
+        let call = Call::new(SyscallId::SyscallTest8)?.prepared();
+        sampler.run(|_| {
             black_box(call.call([1, 2, 3, 4, 5, 6, 7, 8]));
             Ok(())
-        }),
-    }
+        })?;
+        Ok(())
+    });
 }

@@ -1,0 +1,149 @@
+//! What the rows have to work with: the handles this program got, memory with known addresses, and itself as a file.
+
+use alloc::vec;
+
+use libzx::process::{self, File, Options};
+use libzx::{sys, AsHandle, Handle, Job, Process, Rights, Startup, VmOptions, Vmar, Vmo, ZxResult};
+use zx_abi::bootfs::Bootfs;
+use zx_abi::procargs::{pa_hnd, PA_JOB_DEFAULT, PA_USER0, PA_VMO_BOOTFS, PA_VMO_VDSO};
+
+use crate::bench::Stop;
+use crate::child;
+
+pub(crate) const PAGE: usize = 4096;
+/// Where the boot image has this program.
+const OWN_FILE: &str = "bin/microbenchmarks";
+/// Readable and writable.
+pub(crate) const READ_WRITE: VmOptions = VmOptions::PERM_READ.union(VmOptions::PERM_WRITE);
+
+/// Which kernel this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Level {
+    /// 2019-07.
+    July2019,
+    /// 2020-06.
+    Home,
+}
+
+impl Level {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::July2019 => "2019-07",
+            Self::Home => "2020-06",
+        }
+    }
+}
+
+/// Handles and memory for the rows.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) level: Level,
+    job: Option<Job>,
+    own_file: Option<OwnFile>,
+    root_vmar: Option<Vmar>,
+}
+
+#[derive(Debug)]
+struct OwnFile {
+    bootfs: Vmo,
+    vdso: Vmo,
+    offset: u64,
+    len: u64,
+}
+
+impl World {
+    pub(crate) fn new(startup: &mut Startup) -> Self {
+        let level = match sys::has("system_get_version_string") {
+            true => Level::Home,
+            false => Level::July2019,
+        };
+        let root_vmar = libzx::own_root_vmar().duplicate_handle(Rights::SAME_RIGHTS);
+        Self {
+            level,
+            job: startup.take(PA_JOB_DEFAULT, 0),
+            own_file: OwnFile::find(startup),
+            root_vmar: root_vmar.ok().map(Vmar::from),
+        }
+    }
+
+    /// Stops a row that only later kernels allow.
+    pub(crate) fn since(&self, level: Level) -> Result<(), Stop> {
+        let enough = self.level >= level;
+        enough.then_some(()).ok_or(Stop::Needs("a later kernel"))
+    }
+
+    pub(crate) fn job(&self) -> Result<&Job, Stop> {
+        self.job.as_ref().ok_or(Stop::Needs("a job"))
+    }
+
+    pub(crate) fn root_vmar(&self) -> Result<&Vmar, Stop> {
+        self.root_vmar.as_ref().ok_or(Stop::Needs("the root VMAR"))
+    }
+
+    /// Starts this program again, to do as `mode` says on the other end of `handle`.
+    pub(crate) fn start_child(
+        &self,
+        mode: child::Mode,
+        handle: Option<Handle>,
+    ) -> Result<Process, Stop> {
+        let own = self
+            .own_file
+            .as_ref()
+            .ok_or(Stop::Needs("BOOTFS and the vDSO"))?;
+        let file = File {
+            vmo: &own.bootfs,
+            offset: own.offset,
+            len: own.len,
+        };
+        let options = Options {
+            args: &["microbenchmarks", child::FLAG, mode.name()],
+            env: &[],
+            handles: handle
+                .into_iter()
+                .map(|handle| (pa_hnd(PA_USER0, 0), handle))
+                .collect(),
+        };
+        let child = process::spawn(
+            self.job()?,
+            "microbenchmarks-child",
+            &file,
+            &own.vdso,
+            options,
+        );
+        child.map_err(|_| Stop::Needs("a child process"))
+    }
+}
+
+impl OwnFile {
+    fn find(startup: &mut Startup) -> Option<Self> {
+        let bootfs: Vmo = startup.take(PA_VMO_BOOTFS, 0)?;
+        let vdso = startup.take(PA_VMO_VDSO, 0)?;
+        let mut directory = vec![0; 64 << 10];
+        let total = usize::try_from(bootfs.size().ok()?).ok()?;
+        directory.truncate(total);
+        bootfs.read(&mut directory, 0).ok()?;
+        let file = Bootfs::with_total(&directory, total).ok()?.find(OWN_FILE)?;
+        Some(Self {
+            bootfs,
+            vdso,
+            offset: file.offset as u64,
+            len: file.len as u64,
+        })
+    }
+}
+
+/// A VMO of `len` bytes whose pages are all there.
+pub(crate) fn committed_vmo(len: usize) -> ZxResult<Vmo> {
+    let vmo = Vmo::create(len as u64, 0)?;
+    vmo.op_range(COMMIT, 0, len as u64)?;
+    Ok(vmo)
+}
+
+/// `ZX_VMO_OP_COMMIT`.
+pub(crate) const COMMIT: u32 = 1;
+
+/// A handle value as an argument.
+#[inline(always)]
+pub(crate) fn arg(handle: &impl AsHandle) -> usize {
+    handle.raw() as usize
+}
