@@ -55,10 +55,10 @@ USER_CRATES   := vdso userboot libzx $(PROGRAMS)
 TOOL_CRATES   := zbi-tool image-tool abi-docs harness
 # Crates whose tests run on a host.
 HOST_CRATES   := zx-abi boot-info executor kernel-hal kernel-hal-hosted zircon-object object-interleavings \
-    zircon-syscall zircon-loader rboot vdso libzx userboot shell core-tests $(TOOL_CRATES)
+    zircon-syscall zircon-loader rboot vdso libzx userboot shell core-tests bench-report $(TOOL_CRATES)
 
 DOC_CRATES    := zircon-loader zircon-syscall zircon-object kernel-hal kernel-hal-hosted executor zx-abi boot-info rboot \
-    libzx $(TOOL_CRATES)
+    libzx bench-report $(TOOL_CRATES)
 
 # The sources of a set of directories; directories themselves are in the list because a file may vanish.
 sources = Cargo.toml Cargo.lock scripts/cargo $(TOOLCHAIN) $(shell find $(1) -mindepth 1 -type d -o -name '*.rs' -o -name '*.toml' \
@@ -70,7 +70,7 @@ UEFI_DIRS   := rboot boot-info zx-abi
 TOOL_DIRS   := tools zx-abi boot-info
 
 .DELETE_ON_ERROR:
-.PHONY: help run test core-tests core-tests-ledger foreign bench image debug doc fmt lint clean hal-missing \
+.PHONY: help run test core-tests core-tests-ledger foreign bench bench-report bench-check bench-baseline bench-growth bench-page image debug doc fmt lint clean hal-missing \
     setup kernel user loader tools esp default-image host-tests loom fmt-check kernel-tests kernel-test-kernels conformance conformance-check \
     link-without-backend
 
@@ -184,8 +184,36 @@ foreign: $(KERNEL) $(LOADER) $(if $(ZBI),,$(OWN_ZBI)) $(if $(and $(USERBOOT),$(V
 	    $(if $(ZBI),--zbi '$(ZBI)') $(if $(USERBOOT),--userboot '$(USERBOOT)') $(if $(VDSO),--vdso '$(VDSO)') \
 	    $(if $(DECOMPRESS),--decompress '$(DECOMPRESS)') $(ARGS)
 
-bench: esp $(TOOLS_STAMP) ## boot into microbenchmarks, counting guest instructions
-	@$(HARNESS_ENV) $(HARNESS) bench
+# Charts need crates that nothing else does, so this tool is built only where it is used.
+BENCH_REPORT_STAMP := $(TARGET)/host/bench-report.stamp
+$(BENCH_REPORT_STAMP): $(call sources,tools/bench-report) Makefile
+	$(HOST_CARGO) build -p bench-report $(IN_HOST)
+	@touch $@
+bench-report: $(BENCH_REPORT_STAMP)
+
+# BASE is a record to compare with; KERNEL_CMD a command that boots another kernel into bin/microbenchmarks, KERNEL_NAME its
+# name and OUTPUT the record to write. See docs/benchmarks.md.
+BENCH_ENV := $(HARNESS_ENV) FILTER='$(FILTER)' SET='$(SET)' BASE='$(BASE)' KERNEL_CMD='$(KERNEL_CMD)' KERNEL_NAME='$(KERNEL_NAME)' \
+    OUTPUT='$(OUTPUT)' COMMIT='$(COMMIT)'
+BENCH_PARTS := $(if $(KERNEL_CMD),,esp) $(TOOLS_STAMP) $(BENCH_REPORT_STAMP)
+bench: $(BENCH_PARTS) ## measure, and compare with BASE=record.json
+	@$(BENCH_ENV) $(HARNESS) bench
+
+bench-check: $(BENCH_PARTS) ## count instructions and hold them against conformance/bench.json
+	@$(BENCH_ENV) $(HARNESS) bench-check
+
+bench-baseline: $(BENCH_PARTS) ## count instructions and write conformance/bench.json anew
+	@$(BENCH_ENV) $(HARNESS) bench-baseline
+
+bench-growth: SET := growth
+bench-growth: OUTPUT := $(TARGET)/bench/growth.json
+bench-growth: MEM := 4096
+bench-growth: $(BENCH_PARTS) ## measure how costs grow, for docs/benchmarks.md
+	@$(BENCH_ENV) $(HARNESS) bench-growth
+
+bench-page: BASE := $(or $(BASE),conformance/bench-zircon-2019.json)
+bench-page: $(BENCH_PARTS) ## measure, and write the comparison with BASE into docs/benchmarks.md
+	@$(BENCH_ENV) $(HARNESS) bench-page
 
 host-tests: $(TOOLCHAIN)
 	$(HOST_CARGO) test $(HOST_CRATES:%=-p %) --no-fail-fast $(IN_HOST)

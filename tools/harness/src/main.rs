@@ -53,8 +53,16 @@ enum Verb {
         #[arg(long)]
         write: bool,
     },
-    /// Boots into microbenchmarks, counting guest instructions
+    /// Boots into microbenchmarks, counting guest instructions and then as time passes
     Bench,
+    /// Counts instructions and holds them against conformance/bench.json
+    BenchCheck,
+    /// Counts instructions and writes conformance/bench.json anew
+    BenchBaseline,
+    /// Measures how costs grow, and writes the curves into docs/benchmarks.md
+    BenchGrowth,
+    /// Measures, and writes the comparison with the record BASE into docs/benchmarks.md
+    BenchPage,
     /// Boots any kernel parts and image, and compares the tests that run in it with a ledger, in both directions
     Foreign(Box<step::Foreign>),
     /// `harness foreign` itself, on the project's own parts
@@ -89,6 +97,10 @@ fn main() -> ExitCode {
         Verb::CoreTests { write: false } => step::core_tests(&place, &mut report),
         Verb::CoreTests { write: true } => step::write_core_tests_ledger(&place, &mut report),
         Verb::Bench => step::bench(&place, &mut report),
+        Verb::BenchCheck => step::bench_check(&place, &mut report),
+        Verb::BenchBaseline => step::bench_baseline(&place, &mut report),
+        Verb::BenchGrowth => step::bench_growth(&place, &mut report),
+        Verb::BenchPage => step::bench_page(&place, &mut report),
         Verb::Foreign(foreign) => foreign.run(&place, &mut report),
         Verb::ForeignCheck => step::foreign_check(&place, &mut report),
         Verb::Ledger { results, ledger } => step::ledger(&results, &ledger, &mut report),

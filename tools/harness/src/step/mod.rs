@@ -17,7 +17,7 @@ use crate::report::{Outcome, Report};
 use crate::results;
 use crate::session::Session;
 
-pub(crate) use bench::bench;
+pub(crate) use bench::{bench, bench_baseline, bench_check, bench_growth, bench_page};
 pub(crate) use core_tests::{core_tests, write_core_tests_ledger};
 pub(crate) use foreign::{check as foreign_check, Foreign};
 pub(crate) use kernel_tests::kernel_tests;
@@ -51,6 +51,7 @@ pub(crate) fn everything(place: &Place, report: &mut Report) {
     bad_input::run(place, report);
     foreign_check(place, report);
     core_tests(place, report);
+    bench_check(place, report);
 }
 
 /// What is quick enough for every save.
