@@ -56,9 +56,17 @@ impl Dice {
     }
 }
 
-/// A place for the wish in one of the free ranges, which come in order.
+/// How often a random place is tried before the free ones are counted.
+const TRIES: usize = 16;
+
+/// A place for the wish in `whole`, of which `gaps` are the free ranges, in order. `is_free` tells of one range.
+///
+/// A place that is drawn from all and kept if it is free is as random as one that is drawn from the free ones, and need not
+/// count them: in an address space, which is empty for the most part, the first try succeeds nearly always.
 pub(super) fn find<I: Iterator<Item = Range<VirtAddr>>>(
+    whole: &Range<VirtAddr>,
     gaps: impl Fn() -> I,
+    is_free: impl Fn(&Range<VirtAddr>) -> bool,
     wish: Wish,
     dice: &mut Dice,
 ) -> Option<VirtAddr> {
@@ -66,6 +74,14 @@ pub(super) fn find<I: Iterator<Item = Range<VirtAddr>>>(
         return gaps().find_map(|gap| wish.first_in(&gap));
     }
     let limit = 1_u64 << ASLR_BITS;
+    let first = wish.first_in(whole)?;
+    let all = wish.places(whole).min(limit);
+    for _ in 0..TRIES {
+        let place = first + usize::try_from(dice.below(all)).ok()? * wish.align;
+        if is_free(&(place..place + wish.len)) {
+            return Some(place);
+        }
+    }
     let mut total = 0;
     for gap in gaps() {
         total += wish.places(&gap);
@@ -105,20 +121,28 @@ const _: () = assert!(PAGE.is_power_of_two());
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::vec;
 
     #[test]
     fn a_compact_wish_takes_the_lowest_aligned_place() {
         let gaps = || [0x1000..0x2000, 0x3000..0x9000].into_iter();
+        let whole = 0..0xa000;
+        let any = |_: &Range<VirtAddr>| true;
         let wish = Wish {
             len: 0x2000,
             align: 0x4000,
             spread: Spread::Compact,
         };
-        assert_eq!(find(gaps, wish, &mut Dice::default()), Some(0x4000));
+        assert_eq!(
+            find(&whole, gaps, any, wish, &mut Dice::default()),
+            Some(0x4000)
+        );
         assert_eq!(wish.places(&(0x3000..0x9000)), 1);
         assert_eq!(
             find(
+                &whole,
                 gaps,
+                any,
                 Wish {
                     len: 0x7000,
                     ..wish
@@ -127,5 +151,34 @@ mod tests {
             ),
             None
         );
+    }
+
+    #[test]
+    fn a_random_place_is_one_of_the_free_ones_however_few_there_are() {
+        kernel_hal_hosted::init();
+        let wish = Wish {
+            len: 0x2000,
+            align: 0x1000,
+            spread: Spread::Random,
+        };
+        for gaps in [
+            vec![0x1000..0x400_0000],
+            vec![0x7000..0x9000, 0x300_0000..0x300_3000],
+        ] {
+            let whole = 0..0x400_0000;
+            let inside = |range: &Range<VirtAddr>| {
+                let fits = |gap: &Range<VirtAddr>| gap.start <= range.start && range.end <= gap.end;
+                gaps.iter().any(fits)
+            };
+            let mut found = std::collections::BTreeSet::new();
+            let mut dice = Dice::default();
+            for _ in 0..200 {
+                let all = || gaps.iter().cloned();
+                let place = find(&whole, all, inside, wish, &mut dice).unwrap();
+                assert!(inside(&(place..place + wish.len)), "{place:#x}");
+                found.insert(place);
+            }
+            assert!(found.len() > 2, "{found:x?}");
+        }
     }
 }

@@ -97,9 +97,11 @@ impl RegionTree {
         upper: VirtAddr,
     ) -> ZxResult<VirtAddr> {
         let mut dice = core::mem::take(&mut self.dice);
-        let place = self
-            .live(id)
-            .map(|region| find(|| region.gaps(upper), wish, &mut dice));
+        let place = self.live(id).map(|region| {
+            let whole = region.base..upper;
+            let is_free = |range: &Range<VirtAddr>| region.is_free(range);
+            find(&whole, || region.gaps(upper), is_free, wish, &mut dice)
+        });
         self.dice = dice;
         place?.ok_or(ZxError::NoMemory)
     }
