@@ -3,7 +3,7 @@
 use crate::machine::Machine;
 use crate::phys::{ram, Owner};
 use kernel_hal::frame::{Fill, FrameStats};
-use kernel_hal::{hal_impl, PhysAddr, PAGE_SIZE};
+use kernel_hal::{hal_impl, PhysAddr, VirtAddr, PAGE_SIZE};
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -203,6 +203,9 @@ hal_impl! {
     }
     kernel_hal::frame => fn hal_phys_write(to: PhysAddr, from: &[u8]) {
         ram().write(to, from);
+    }
+    kernel_hal::frame => fn hal_image_paddr(_at: VirtAddr) -> Option<PhysAddr> {
+        None
     }
     kernel_hal::frame => fn hal_phys_zero(at: PhysAddr, len: usize) {
         ram().zero(at, len);

@@ -50,7 +50,7 @@ fn every_hal_function_is_this_crates() {
     page.write(0, b"x");
     page.zero(0, 1);
     drop(page.duplicate());
-    let _ = frame::stats();
+    let _ = (frame::stats(), frame::image_paddr(0));
 
     let table = PageTable::new().unwrap();
     let flags = MmuFlags {

@@ -3,7 +3,7 @@
 //! A [`Frame`] is proof that one page of RAM belongs to its holder. It gives no reference into the page, because user
 //! space may have it mapped: contents are only ever copied.
 
-use crate::addr::{PhysAddr, PAGE_SIZE};
+use crate::addr::{PhysAddr, VirtAddr, PAGE_SIZE};
 use crate::hal::hal_fn;
 use alloc::vec::Vec;
 use core::num::NonZeroU64;
@@ -57,6 +57,8 @@ hal_fn! {
     pub fn phys_write as hal_phys_write(to: PhysAddr, from: &[u8]);
     /// Zeroes RAM at a physical address. The caller owns the range.
     pub fn phys_zero as hal_phys_zero(at: PhysAddr, len: usize);
+    /// Where a byte of the kernel's own image lies in RAM; `None` for other addresses, and for a kernel that is a program of a host.
+    pub fn image_paddr as hal_image_paddr(at: VirtAddr) -> Option<PhysAddr>;
     /// Copies one whole page. The caller owns `to`; both are page aligned.
     pub fn phys_copy_page as hal_phys_copy_page(to: PhysAddr, from: PhysAddr);
 }

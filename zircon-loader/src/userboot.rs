@@ -7,6 +7,7 @@ use crate::vdso::{self, Image, ImageError, Level, Rodso};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use zircon_object::dev::Resource;
+use zircon_object::diag::counter::{self, Counter};
 use zircon_object::ipc::{Channel, Message};
 use zircon_object::object::{Handle, TypedObject};
 use zircon_object::runtime;
@@ -31,6 +32,7 @@ struct Vdso {
 /// # Errors
 /// [`LoadError`]: an image is not usable, or memory ran out.
 pub fn start(images: &BootImages) -> Result<Arc<Process>, LoadError> {
+    Counter::InitTargetTime.set(now_ms());
     runtime::init_slices().during("time slices")?;
     let job = Job::new_root().during("root job")?;
     let marks =
@@ -64,7 +66,12 @@ pub fn start(images: &BootImages) -> Result<Arc<Process>, LoadError> {
             vdso_base,
         )
         .during("starting userboot")?;
+    Counter::InitUserbootTime.set(now_ms());
     Ok(process)
+}
+
+fn now_ms() -> usize {
+    usize::try_from(kernel_hal::time::now() / 1_000_000).unwrap_or(0)
 }
 
 fn bad(part: &'static str, error: ImageError) -> LoadError {
@@ -185,8 +192,10 @@ fn send_message(
             Slot::VdsoTest2 => read_only(vdso.test2.clone(), Rights::EXECUTE),
             Slot::Decompressor => decompressor(images),
             Slot::Crashlog => empty(b"crashlog"),
-            Slot::CounterNames => empty(b"counters/desc"),
-            Slot::Counters => empty(b"counters/arena"),
+            Slot::CounterNames => {
+                counter::names_vmo().and_then(|vmo| read_only(vmo, Rights::empty()))
+            }
+            Slot::Counters => counter::arena_vmo().and_then(|vmo| read_only(vmo, Rights::empty())),
             Slot::Instrumentation => empty(b""),
         };
         handles.push(handle.during("a handle for userboot")?);

@@ -9,6 +9,7 @@ use super::frame_allocator::{alloc_for_kernel, free_many, TABLE_FRAMES};
 use super::tlb::Stale;
 use crate::cpu::percpu::current;
 use crate::cpu::registers::{read_cr3, write_cr3};
+use boot_info::KERNEL_BASE;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use kernel_hal::addr::{PAGE_SHIFT, USER_TOP};
 use kernel_hal::frame::Fill;
@@ -429,19 +430,12 @@ hal_impl! {
         if at >= USER_TOP {
             return None;
         }
-        let mut table = Table::at(root);
-        for shift in [39, 30, LARGE_SHIFT, 12] {
-            let entry = table.get(index(at, shift));
-            if entry & PRESENT == 0 {
-                return None;
-            }
-            if shift == 12 || entry & LARGE != 0 {
-                let offset = at & ((1 << shift) - 1);
-                return Some((frame_of(entry).add(offset as u64), flags_of(entry)));
-            }
-            table = Table::at(frame_of(entry));
-        }
-        None
+        walk(root, at)
+    }
+    kernel_hal::frame => fn hal_image_paddr(at: VirtAddr) -> Option<PhysAddr> {
+        let in_image = usize::try_from(KERNEL_BASE).is_ok_and(|base| at >= base);
+        let root = PhysAddr(KERNEL_ROOT.load(Ordering::Relaxed));
+        in_image.then(|| walk(root, at))?.map(|(paddr, _)| paddr)
     }
     kernel_hal::paging => fn hal_page_table_activate(root: PhysAddr) {
         activate(root);
@@ -449,6 +443,22 @@ hal_impl! {
     kernel_hal::paging => fn hal_page_table_deactivate() {
         activate(PhysAddr(KERNEL_ROOT.load(Ordering::Relaxed)));
     }
+}
+
+fn walk(root: PhysAddr, at: VirtAddr) -> Option<(PhysAddr, MmuFlags)> {
+    let mut table = Table::at(root);
+    for shift in [39, 30, LARGE_SHIFT, 12] {
+        let entry = table.get(index(at, shift));
+        if entry & PRESENT == 0 {
+            return None;
+        }
+        if shift == 12 || entry & LARGE != 0 {
+            let offset = at & ((1 << shift) - 1);
+            return Some((frame_of(entry).add(offset as u64), flags_of(entry)));
+        }
+        table = Table::at(frame_of(entry));
+    }
+    None
 }
 
 /// Large pages keep their size; small ones never have this bit, as the PAT is picked by the two bits that both share.

@@ -113,14 +113,18 @@ impl Reader {
             self.running = None;
             return true;
         }
-        if second == "[RUNNING]" {
-            let name = format!("{}.{first}", self.group);
+        // The name of a case may have spaces, which a ledger cannot have.
+        let named = |mark| {
+            let name = line.split_once(mark)?.0.trim().replace(' ', "_");
+            (!name.is_empty()).then(|| format!("{}.{name}", self.group))
+        };
+        let (starts, ignored) = (named("[RUNNING]"), named("[IGNORED]"));
+        if let Some(name) = &starts {
             self.begun.insert(name.clone());
-            self.running = Some(name);
+            self.running = Some(name.clone());
         }
-        if second == "[IGNORED]" {
-            let name = format!("{}.{first}", self.group);
-            self.end(&name, Verdict::Skip, "ignored");
+        if let Some(name) = &ignored {
+            self.end(name, Verdict::Skip, "ignored");
         }
         let mut ended = false;
         for (mark, verdict) in [
@@ -134,7 +138,7 @@ impl Reader {
                 }
             }
         }
-        ended || second == "[RUNNING]" || second == "[IGNORED]"
+        ended || starts.is_some() || ignored.is_some()
     }
 
     /// `PASS|FAIL|SKIP` and a name with a dot, in either order, then why.
@@ -216,7 +220,7 @@ mod tests {
             [00000.217] 01069:01072>  [PASSED] (0 ms)\n\
             [00000.217] 01069:01072>     oob_test                                    [RUNNING]\n\
             ../../vmar.c:10: expected 1, was 2\n\
-            [00000.218] 01069:01072>  [FAILED] (1 ms)\n    slow_test         [RUNNING] text [PASSED] (4 ms)\n\
+            [00000.218] 01069:01072>  [FAILED] (1 ms)\n    slow test [RUNNING]text [PASSED] (4 ms)\n\
                 large_test         [IGNORED]\n\
             CASE vmar_tests                                         [FAILED]\n";
         assert_eq!(

@@ -1,15 +1,15 @@
 //! A handle: one reference to an object, with rights.
 
 use super::{KernelObject, TypedObject};
+use crate::diag::counter::Counter;
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use zx_abi::limits::HANDLE_MAX;
 use zx_abi::{Rights, ZxError, ZxResult};
 
 /// Identity of a handle, the same while it travels through channels; never used twice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(transparent)]
-pub struct HandleKey(u64);
+pub struct HandleKey(usize);
 
 /// One reference to an object, with rights. It lives in a table, in a message, or in the kernel's hands; dropping it closes
 /// it: waits through it are cancelled, and the object hears of it when it was the last.
@@ -18,8 +18,6 @@ pub struct Handle {
     rights: Rights,
     key: HandleKey,
 }
-
-static IN_USE: AtomicUsize = AtomicUsize::new(0);
 
 impl Handle {
     /// A handle with the default rights of the type.
@@ -35,16 +33,15 @@ impl Handle {
     /// # Errors
     /// - `NoMemory`: the system has as many handles as it may have.
     pub fn with_rights(object: Arc<dyn KernelObject>, rights: Rights) -> ZxResult<Self> {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        if IN_USE.fetch_add(1, Ordering::Relaxed) >= HANDLE_MAX {
-            IN_USE.fetch_sub(1, Ordering::Relaxed);
+        if Counter::HandlesLive.increment() >= HANDLE_MAX {
+            Counter::HandlesLive.decrement();
             return Err(ZxError::NoMemory);
         }
         object.base().handle_added();
         Ok(Self {
             object,
             rights,
-            key: HandleKey(NEXT.fetch_add(1, Ordering::Relaxed)),
+            key: HandleKey(Counter::HandlesMade.increment()),
         })
     }
 
@@ -62,7 +59,7 @@ impl Handle {
     }
     /// Handles in the whole system.
     pub fn total_in_use() -> usize {
-        IN_USE.load(Ordering::Relaxed)
+        Counter::HandlesLive.get()
     }
 
     /// Another handle to the object with `rights`, or the same rights for `SAME_RIGHTS`.
@@ -72,7 +69,9 @@ impl Handle {
     /// - `NoMemory`: the system has as many handles as it may have.
     pub fn duplicate(&self, rights: Rights) -> ZxResult<Self> {
         let rights = self.reduced(rights)?;
-        Self::with_rights(self.object.clone(), rights)
+        let handle = Self::with_rights(self.object.clone(), rights)?;
+        Counter::HandlesDuped.increment();
+        Ok(handle)
     }
 
     /// The rights that a copy with `rights` would have.
@@ -126,7 +125,7 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        IN_USE.fetch_sub(1, Ordering::Relaxed);
+        Counter::HandlesLive.decrement();
         let base = self.object.base();
         base.signals().cancel_handle(self.key).wake();
         if base.handle_removed() {
