@@ -52,7 +52,7 @@ pub use levels::Contention;
 pub use links::Place;
 pub use priority::{Priority, Rank};
 pub use task::TaskHandle;
-pub use timer_queue::{Expired, TimerQueue};
+pub use timer_queue::{Expired, TakenOut, TimerQueue};
 pub use timer_slots::TimerId;
 pub use timers::{
     Action, Deadline, Disarmed, Due, OnTimer, TimerHardware, TimerSlot, Timers, NEVER,

@@ -4,7 +4,7 @@
 //! O(log n), looking at the head O(1). The queue has no lock and no clock: [`crate::Timers`] adds both.
 use core::ops::RangeInclusive;
 
-use crate::timer_slots::{Key, Slots, TimerId, NIL};
+use crate::timer_slots::{Payload, Slots, TimerId, NIL};
 use crate::NoMemory;
 
 /// A timer whose deadline has come. It is no longer armed, but still registered.
@@ -24,7 +24,28 @@ pub struct TimerQueue<T> {
     root: u32,
     /// The armed timer with the smallest key, or `NIL`.
     head: u32,
-    next_sequence: u64,
+}
+
+/// What came of taking a timer out of the queue.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "the payload must be dropped outside of locks"]
+pub enum TakenOut<T> {
+    /// It was not armed, or its name was stale.
+    NotArmed,
+    /// It was, with this.
+    Once(T),
+    /// It was, with its standing payload.
+    Standing,
+}
+
+impl<T> TakenOut<T> {
+    /// What it was armed with, unless that stands.
+    pub fn payload(self) -> Option<T> {
+        match self {
+            Self::Once(payload) => Some(payload),
+            Self::NotArmed | Self::Standing => None,
+        }
+    }
 }
 
 impl<T> TimerQueue<T> {
@@ -34,7 +55,6 @@ impl<T> TimerQueue<T> {
             slots: Slots::new(),
             root: NIL,
             head: NIL,
-            next_sequence: 0,
         }
     }
 
@@ -46,69 +66,113 @@ impl<T> TimerQueue<T> {
         self.slots.register()
     }
 
-    /// Disarms and frees a timer; its name is stale from now on. Gives what the timer was armed with, to be dropped
-    /// outside of locks.
+    /// Disarms and frees a timer; its name is stale from now on. Gives what the timer was armed with, or its standing payload,
+    /// to be dropped outside of locks.
     #[must_use = "the payload must be dropped outside of locks"]
     pub fn unregister(&mut self, id: TimerId) -> Option<T> {
         let index = self.slots.index_of(id)?;
-        let removed = self.take_out(index);
-        self.slots.unregister(index);
-        removed
+        let once = self.take_out(index).payload();
+        match self.slots.unregister(index) {
+            Payload::Standing(payload) => Some(payload),
+            Payload::None | Payload::Once(_) => once,
+        }
     }
 
-    /// Arms a timer for `deadline`, in place of what it was armed for before. Gives what it was armed with before, or, if
+    /// Gives a timer that is not armed a payload that stands: [`TimerQueue::rearm`] arms it. Gives back what stood before, or, if
     /// the name was stale, `payload`.
+    #[must_use = "the payload must be dropped outside of locks"]
+    pub fn set_standing(&mut self, id: TimerId, payload: T) -> Option<T> {
+        let Some(index) = self.slots.index_of(id) else {
+            return Some(payload);
+        };
+        let slot = self.slots.at_mut(index);
+        match core::mem::replace(&mut slot.payload, Payload::Standing(payload)) {
+            Payload::Standing(before) | Payload::Once(before) => Some(before),
+            Payload::None => None,
+        }
+    }
+
+    /// Arms a timer for `deadline`, in place of what it was armed for before; a standing payload stands no more. Gives what it
+    /// was armed with before, or, if the name was stale, `payload`.
     #[must_use = "the payload must be dropped outside of locks"]
     pub fn arm(&mut self, id: TimerId, deadline: i64, payload: T) -> Option<T> {
         let Some(index) = self.slots.index_of(id) else {
             return Some(payload);
         };
-        let removed = self.take_out(index);
-        let key = Key {
-            deadline,
-            sequence: self.next_sequence,
-        };
-        self.next_sequence += 1;
+        let once = self.take_out(index).payload();
         let slot = self.slots.at_mut(index);
-        slot.key = key;
-        slot.payload = Some(payload);
-        if self.head == NIL || key < self.slots.at(self.head).key {
-            self.head = index;
+        let before = core::mem::replace(&mut slot.payload, Payload::Once(payload));
+        self.put_in(index, deadline);
+        match before {
+            Payload::Standing(before) => Some(before),
+            Payload::None | Payload::Once(_) => once,
         }
-        self.root = self.slots.insert(self.root, index, key);
-        removed
+    }
+
+    /// Arms a timer that has a standing payload for `deadline`, in place of what it was armed for before. One without is left
+    /// alone.
+    #[inline(always)]
+    pub fn rearm(&mut self, id: TimerId, deadline: i64) {
+        let Some(index) = self.slots.index_of(id) else {
+            return;
+        };
+        let slot = self.slots.at(index);
+        if !matches!(slot.payload, Payload::Standing(_)) {
+            return;
+        }
+        if slot.height != 0 {
+            self.unlink(index);
+        }
+        self.put_in(index, deadline);
     }
 
     /// Disarms a timer. Gives what it was armed with, if it was.
-    #[must_use = "the payload must be dropped outside of locks"]
-    pub fn disarm(&mut self, id: TimerId) -> Option<T> {
-        let index = self.slots.index_of(id)?;
-        self.take_out(index)
+    #[inline(always)]
+    pub fn disarm(&mut self, id: TimerId) -> TakenOut<T> {
+        match self.slots.index_of(id) {
+            Some(index) => self.take_out(index),
+            None => TakenOut::NotArmed,
+        }
     }
 
     /// What a timer is armed for, ns.
     pub fn deadline(&self, id: TimerId) -> Option<i64> {
         let slot = self.slots.at(self.slots.index_of(id)?);
-        slot.payload.is_some().then_some(slot.key.deadline)
+        (slot.height != 0).then_some(slot.deadline)
     }
 
     /// What a timer is armed with; changing it changes nothing in the order.
     pub fn payload_mut(&mut self, id: TimerId) -> Option<&mut T> {
         let index = self.slots.index_of(id)?;
-        self.slots.at_mut(index).payload.as_mut()
+        let slot = self.slots.at_mut(index);
+        match &mut slot.payload {
+            Payload::Once(payload) | Payload::Standing(payload) if slot.height != 0 => {
+                Some(payload)
+            }
+            _ => None,
+        }
     }
 
     /// The earliest deadline, ns.
     #[inline]
     pub fn head_deadline(&self) -> Option<i64> {
-        (self.head != NIL).then(|| self.slots.at(self.head).key.deadline)
+        (self.head != NIL).then(|| self.slots.at(self.head).deadline)
     }
 
     /// Takes the earliest timer if its deadline is not after `now`. Call until it gives `None`, then look at the head.
-    pub fn pop_expired(&mut self, now: i64) -> Option<Expired<T>> {
+    pub fn pop_expired(&mut self, now: i64) -> Option<Expired<T>>
+    where
+        T: Clone,
+    {
         let deadline = self.head_deadline().filter(|deadline| *deadline <= now)?;
         let index = self.head;
-        let payload = self.take_out(index)?;
+        let payload = match self.take_out(index) {
+            TakenOut::Once(payload) => payload,
+            TakenOut::Standing | TakenOut::NotArmed => match &self.slots.at(index).payload {
+                Payload::Standing(payload) | Payload::Once(payload) => payload.clone(),
+                Payload::None => return None,
+            },
+        };
         Some(Expired {
             id: self.slots.id_of(index),
             deadline,
@@ -142,19 +206,42 @@ impl<T> TimerQueue<T> {
         }
     }
 
-    /// Takes an armed timer out of the tree; `None` if it is not armed.
-    #[inline]
-    fn take_out(&mut self, index: u32) -> Option<T> {
-        let slot = self.slots.at_mut(index);
-        let payload = slot.payload.take()?;
-        let key = slot.key;
-        if index == self.head {
-            self.root = self.slots.remove_first(self.root);
-            self.head = self.slots.first(self.root);
-        } else {
-            self.root = self.slots.remove(self.root, key);
+    /// Puts a timer that is not armed into the tree.
+    #[inline(always)]
+    fn put_in(&mut self, index: u32, deadline: i64) {
+        self.slots.at_mut(index).deadline = deadline;
+        if self.head == NIL || deadline < self.slots.at(self.head).deadline {
+            self.head = index;
         }
-        Some(payload)
+        self.root = self.slots.insert(self.root, index);
+    }
+
+    /// Takes a timer out of the tree if it is armed.
+    #[inline(always)]
+    fn take_out(&mut self, index: u32) -> TakenOut<T> {
+        let slot = self.slots.at_mut(index);
+        if slot.height == 0 {
+            return TakenOut::NotArmed;
+        }
+        let taken = if matches!(slot.payload, Payload::Standing(_)) {
+            TakenOut::Standing
+        } else {
+            match core::mem::take(&mut slot.payload) {
+                Payload::Once(payload) => TakenOut::Once(payload),
+                Payload::Standing(_) | Payload::None => TakenOut::Standing,
+            }
+        };
+        self.unlink(index);
+        taken
+    }
+
+    /// Takes an armed timer out of the tree.
+    #[inline]
+    fn unlink(&mut self, index: u32) {
+        if index == self.head {
+            self.head = self.slots.second(index);
+        }
+        self.root = self.slots.remove(self.root, index);
     }
 }
 
@@ -166,10 +253,12 @@ impl<T> Default for TimerQueue<T> {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use std::collections::HashMap;
+
     use proptest::prelude::{prop_oneof, proptest, Just, Strategy};
 
-    use super::TimerQueue;
-    use crate::timer_slots::TimerId;
+    use super::{TakenOut, TimerQueue};
+    use crate::timer_slots::{TimerId, NIL};
 
     #[test]
     fn timers_expire_by_deadline_and_first_armed_first_among_equals() {
@@ -197,8 +286,11 @@ mod tests {
         assert_eq!(step(&|queue| queue.arm(b, 60, 'b')), (None, Some(50)));
         assert_eq!(step(&|queue| queue.arm(b, 40, 'B')), (Some('b'), Some(40)));
         assert_eq!(step(&|queue| queue.arm(a, 40, 'A')), (Some('a'), Some(40)));
-        assert_eq!(step(&|queue| queue.disarm(b)), (Some('B'), Some(40)));
-        assert_eq!(step(&|queue| queue.disarm(b)), (None, Some(40)));
+        assert_eq!(
+            step(&|queue| queue.disarm(b).payload()),
+            (Some('B'), Some(40))
+        );
+        assert_eq!(step(&|queue| queue.disarm(b).payload()), (None, Some(40)));
         assert_eq!(step(&|queue| queue.unregister(a)), (Some('A'), None));
     }
 
@@ -210,7 +302,7 @@ mod tests {
         let new = queue.register().expect("memory");
         let _ = queue.arm(new, 5, 'n');
         assert_eq!(queue.arm(old, 1, 'o'), Some('o'));
-        assert_eq!(queue.disarm(old), None);
+        assert_eq!(queue.disarm(old), TakenOut::NotArmed);
         assert_eq!((queue.deadline(new), queue.deadline(old)), (Some(5), None));
     }
 
@@ -240,6 +332,7 @@ mod tests {
         Register,
         Unregister(usize),
         Arm(usize, i64),
+        Rearm(usize, i64),
         Disarm(usize),
         Expire(i64),
         Nearest(i64, i64, i64),
@@ -250,6 +343,7 @@ mod tests {
             2 => Just(Step::Register),
             1 => (0..64usize).prop_map(Step::Unregister),
             6 => (0..64usize, 0..40i64).prop_map(|(timer, deadline)| Step::Arm(timer, deadline)),
+            4 => (0..64usize, 0..40i64).prop_map(|(timer, deadline)| Step::Rearm(timer, deadline)),
             3 => (0..64usize).prop_map(Step::Disarm),
             1 => (0..40i64).prop_map(Step::Expire),
             1 => (0..40i64, 0..40i64, 0..40i64).prop_map(|(low, high, around)| Step::Nearest(low, high, around)),
@@ -261,30 +355,50 @@ mod tests {
         fn a_timer_queue_behaves_as_a_sorted_list(steps in proptest::collection::vec(step(), 0..400)) {
             let mut queue = TimerQueue::new();
             let mut ids: Vec<TimerId> = Vec::new();
-            // (deadline, order of arming, name), sorted; the payload is the order of arming.
-            let mut model: Vec<(i64, u64, TimerId)> = Vec::new();
+            // (deadline, order of arming, name, payload), sorted.
+            let mut model: Vec<(i64, u64, TimerId, u64)> = Vec::new();
+            let mut standing: HashMap<TimerId, u64> = HashMap::new();
             for (order, step) in (0u64..).zip(steps) {
                 match step {
                     Step::Register => ids.push(queue.register().expect("memory")),
                     Step::Unregister(at) if at < ids.len() => {
                         let id = ids.swap_remove(at);
                         let _ = queue.unregister(id);
+                        standing.remove(&id);
                         model.retain(|entry| entry.2 != id);
                     }
                     Step::Arm(at, deadline) if at < ids.len() => {
                         let _ = queue.arm(ids[at], deadline, order);
+                        standing.remove(&ids[at]);
                         model.retain(|entry| entry.2 != ids[at]);
-                        model.push((deadline, order, ids[at]));
+                        model.push((deadline, order, ids[at], order));
+                        model.sort_by_key(|entry| (entry.0, entry.1));
+                    }
+                    Step::Rearm(at, deadline) if at < ids.len() => {
+                        let id = ids[at];
+                        let payload = *standing.entry(id).or_insert_with(|| {
+                            let _ = queue.disarm(id);
+                            let _ = queue.set_standing(id, order);
+                            order
+                        });
+                        queue.rearm(id, deadline);
+                        model.retain(|entry| entry.2 != id);
+                        model.push((deadline, order, id, payload));
                         model.sort_by_key(|entry| (entry.0, entry.1));
                     }
                     Step::Disarm(at) if at < ids.len() => {
-                        let removed = queue.disarm(ids[at]);
                         let place = model.iter().position(|entry| entry.2 == ids[at]);
-                        assert_eq!(removed, place.map(|place| model.remove(place).1));
+                        let expected = match place.map(|place| model.remove(place).3) {
+                            None => TakenOut::NotArmed,
+                            Some(_) if standing.contains_key(&ids[at]) => TakenOut::Standing,
+                            Some(payload) => TakenOut::Once(payload),
+                        };
+                        assert_eq!(queue.disarm(ids[at]), expected);
                     }
                     Step::Expire(now) => {
                         while let Some(expired) = queue.pop_expired(now) {
-                            assert_eq!((expired.deadline, expired.payload, expired.id), model.remove(0));
+                            let first = model.remove(0);
+                            assert_eq!((expired.deadline, expired.id, expired.payload), (first.0, first.2, first.3));
                         }
                         assert!(model.first().is_none_or(|entry| entry.0 > now));
                     }
@@ -297,9 +411,10 @@ mod tests {
                     _ => {}
                 }
                 assert_eq!(queue.head_deadline(), model.first().map(|entry| entry.0));
-                let mut keys = Vec::new();
-                queue.slots.check(queue.root, &mut keys);
-                assert_eq!(keys.len(), model.len());
+                let mut deadlines = Vec::new();
+                queue.slots.check(NIL, queue.root, &mut deadlines);
+                let expected: Vec<_> = model.iter().map(|entry| entry.0).collect();
+                assert_eq!(deadlines, expected);
             }
         }
     }

@@ -17,24 +17,31 @@ pub(crate) const NIL: u32 = u32::MAX;
 /// Slots are allocated so many at a time, so that growing costs the same however many there are.
 const PIECE: usize = 64;
 
-/// The order of the queue: by deadline, and among equals by arming.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Key {
-    pub(crate) deadline: i64,
-    pub(crate) sequence: u64,
-}
-
 /// A timer: a node of the tree while it is armed.
 pub(crate) struct Slot<T> {
-    pub(crate) key: Key,
+    pub(crate) deadline: i64,
     pub(crate) left: u32,
     /// The right child; in a free slot the next free one.
     pub(crate) right: u32,
-    pub(crate) height: u8,
+    pub(crate) parent: u32,
     /// Odd while registered.
     generation: u32,
-    /// Present if and only if the timer is armed.
-    pub(crate) payload: Option<T>,
+    /// 0 while not armed.
+    pub(crate) height: u8,
+    /// What the timer is armed with, or always has.
+    pub(crate) payload: Payload<T>,
+}
+
+/// What a timer acts with.
+#[derive(Debug, Default)]
+pub(crate) enum Payload<T> {
+    /// Nothing: the timer is not armed.
+    #[default]
+    None,
+    /// What it was armed with, this once.
+    Once(T),
+    /// What it acts with whenever it is armed.
+    Standing(T),
 }
 
 pub(crate) struct Slots<T> {
@@ -66,13 +73,15 @@ impl<T> Slots<T> {
         Ok(TimerId { index, generation })
     }
 
-    /// Frees a slot that is registered and not armed.
-    pub(crate) fn unregister(&mut self, index: u32) {
+    /// Frees a slot that is registered and not armed; gives what it always acted with.
+    pub(crate) fn unregister(&mut self, index: u32) -> Payload<T> {
         let first_free = self.first_free;
         let slot = self.at_mut(index);
+        let payload = core::mem::take(&mut slot.payload);
         slot.generation = slot.generation.wrapping_add(1);
         slot.right = first_free;
         self.first_free = index;
+        payload
     }
 
     /// The index behind a name, unless it is stale.
@@ -114,15 +123,13 @@ impl<T> Slots<T> {
         let mut piece = Vec::new();
         piece.try_reserve_exact(PIECE).map_err(|_| NoMemory)?;
         piece.extend((first..end).map(|index| Slot {
-            key: Key {
-                deadline: 0,
-                sequence: 0,
-            },
+            deadline: 0,
             left: NIL,
             right: if index + 1 == end { NIL } else { index + 1 },
-            height: 0,
+            parent: NIL,
             generation: 0,
-            payload: None,
+            height: 0,
+            payload: Payload::None,
         }));
         let piece = piece.into_boxed_slice().try_into().map_err(|_| NoMemory)?;
         self.pieces.push(piece);

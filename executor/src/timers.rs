@@ -2,7 +2,7 @@
 //!
 //! The queue lock is a leaf. Wakers and callbacks are called, and payloads dropped, after it is released; only
 //! [`TimerHardware::set_alarm`] is called under it, so that two CPUs cannot set the hardware in the wrong order.
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
 use core::borrow::Borrow;
 use core::future::Future;
 use core::ops::RangeInclusive;
@@ -11,7 +11,7 @@ use core::task::{Context, Poll, Waker};
 
 use spin::Mutex;
 
-use crate::timer_queue::TimerQueue;
+use crate::timer_queue::{TakenOut, TimerQueue};
 use crate::timer_slots::TimerId;
 use crate::NoMemory;
 
@@ -49,6 +49,8 @@ pub enum Action {
     Wake(Waker),
     /// Call a function of an object.
     Call(Arc<dyn OnTimer + Send + Sync>),
+    /// Call a function of an object, if it still exists: for a timer that is a part of it.
+    CallOwner(Weak<dyn OnTimer + Send + Sync>),
 }
 
 /// Whether [`Timers::expire`] left timers whose deadline has come.
@@ -124,6 +126,11 @@ impl Timers {
             match expired.map(|expired| expired.payload) {
                 Some(Action::Wake(waker)) => waker.wake(),
                 Some(Action::Call(object)) => object.on_timer(now),
+                Some(Action::CallOwner(object)) => {
+                    if let Some(object) = object.upgrade() {
+                        object.on_timer(now);
+                    }
+                }
                 None => break,
             }
         }
@@ -139,24 +146,26 @@ impl Timers {
 
     /// Changes the queue, then the alarm if the head has come before it; gives what came out, to be dropped.
     #[inline(always)]
-    fn change(
-        &self,
-        change: impl FnOnce(&mut TimerQueue<Action>) -> Option<Action>,
-    ) -> Option<Action> {
+    fn change<R>(&self, change: impl FnOnce(&mut TimerQueue<Action>) -> R) -> R {
         let mut state = self.state.lock();
         let removed = change(&mut state.queue);
         if let Some(head) = state.queue.head_deadline() {
             if head < state.alarm {
-                state.alarm = head;
-                self.hardware.set_alarm(Some(head));
+                self.set_alarm(&mut state, head);
             }
         }
         removed
     }
 
+    #[cold]
+    fn set_alarm(&self, state: &mut State, head: i64) {
+        state.alarm = head;
+        self.hardware.set_alarm(Some(head));
+    }
+
     /// Takes something out of the queue, which cannot bring the head before the alarm.
     #[inline(always)]
-    fn take(&self, take: impl FnOnce(&mut TimerQueue<Action>) -> Option<Action>) -> Option<Action> {
+    fn take<R>(&self, take: impl FnOnce(&mut TimerQueue<Action>) -> R) -> R {
         take(&mut self.state.lock().queue)
     }
 }
@@ -195,7 +204,7 @@ impl TimerSlot {
     pub fn arm_coalesced(&self, window: RangeInclusive<i64>, deadline: i64, action: Action) -> i64 {
         let mut chosen = deadline;
         let replaced = self.timers.change(|queue| {
-            let before = queue.disarm(self.id);
+            let before = queue.disarm(self.id).payload();
             chosen = queue.nearest_in(window, deadline).unwrap_or(deadline);
             // `after` holds nothing unless the name were stale, and a slot's is not.
             let after = queue.arm(self.id, chosen, action);
@@ -205,11 +214,41 @@ impl TimerSlot {
         chosen
     }
 
+    /// Makes the timer act with `action` whenever [`TimerSlot::rearm`] arms it. It must not be armed.
+    pub fn set_standing(&self, action: Action) {
+        drop(
+            self.timers
+                .take(|queue| queue.set_standing(self.id, action)),
+        );
+    }
+
+    /// Arms the timer for `deadline` with its standing action, in place of what it was armed for before.
+    #[inline(always)]
+    pub fn rearm(&self, deadline: i64) {
+        if deadline == NEVER {
+            self.disarm();
+            return;
+        }
+        self.timers.change(|queue| queue.rearm(self.id, deadline));
+    }
+
+    /// As [`TimerSlot::arm_coalesced`], with the standing action.
+    pub fn rearm_coalesced(&self, window: RangeInclusive<i64>, deadline: i64) -> i64 {
+        self.timers.change(|queue| {
+            let once = queue.disarm(self.id);
+            debug_assert!(!matches!(once, TakenOut::Once(_)));
+            let chosen = queue.nearest_in(window, deadline).unwrap_or(deadline);
+            queue.rearm(self.id, chosen);
+            chosen
+        })
+    }
+
     /// Disarms the timer.
+    #[inline(always)]
     pub fn disarm(&self) -> Disarmed {
         match self.timers.take(|queue| queue.disarm(self.id)) {
-            Some(_) => Disarmed::InTime,
-            None => Disarmed::NotArmed,
+            TakenOut::Once(_) | TakenOut::Standing => Disarmed::InTime,
+            TakenOut::NotArmed => Disarmed::NotArmed,
         }
     }
 

@@ -205,7 +205,21 @@ impl<T: FromBytes + IntoBytes> UserIn<T> {
     #[inline(always)]
     pub fn read(self) -> Result<T, UserFault> {
         let mut value = T::new_zeroed();
-        read_bytes(self.addr, value.as_mut_bytes())?;
+        let bytes = value.as_mut_bytes();
+        // Words have a shorter way; which one is known when this is compiled.
+        if let Ok(word) = <&mut [u8; 4]>::try_from(&mut *bytes) {
+            check(self.addr, 4, Access::Read)?;
+            *word = raw_read_u32(self.addr)
+                .or_else(fault(Access::Read))?
+                .to_ne_bytes();
+        } else if let Ok(word) = <&mut [u8; 8]>::try_from(&mut *bytes) {
+            check(self.addr, 8, Access::Read)?;
+            *word = raw_read_u64(self.addr)
+                .or_else(fault(Access::Read))?
+                .to_ne_bytes();
+        } else {
+            read_bytes(self.addr, bytes)?;
+        }
         Ok(value)
     }
     /// Reads `into.len()` values that lie back to back.
@@ -225,7 +239,17 @@ impl<T: IntoBytes + Immutable> UserOut<T> {
     /// A [`UserFault`] at the first byte that cannot be written.
     #[inline(always)]
     pub fn write(self, value: &T) -> Result<(), UserFault> {
-        write_bytes(self.addr, value.as_bytes())
+        let bytes = value.as_bytes();
+        // Words have a shorter way; which one is known when this is compiled.
+        if let Ok(word) = bytes.try_into() {
+            check(self.addr, 4, Access::Write)?;
+            raw_write_u32(self.addr, u32::from_ne_bytes(word)).or_else(fault(Access::Write))
+        } else if let Ok(word) = bytes.try_into() {
+            check(self.addr, 8, Access::Write)?;
+            raw_write_u64(self.addr, u64::from_ne_bytes(word)).or_else(fault(Access::Write))
+        } else {
+            write_bytes(self.addr, bytes)
+        }
     }
     /// Writes values back to back.
     ///

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use zircon_object::ipc::{Fifo, Removed};
+use zircon_object::ipc::{Failed, Fifo};
 use zircon_object::object::{Handle, KernelObject};
 use zx_abi::{Signals, ZxError};
 
@@ -14,8 +14,10 @@ enum Op {
     Write(usize, usize),
     /// An end reads at most so many elements.
     Read(usize, usize),
-    /// An end looks at so many elements, is overtaken by another reader of one, and tries to remove them.
-    Race(usize, usize),
+    /// The program's memory ends within what an end writes.
+    WriteInVain(usize, usize),
+    /// The program's memory ends within what an end reads.
+    ReadInVain(usize, usize),
     /// An end's last handle goes.
     Close(usize),
 }
@@ -25,7 +27,8 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         8 => (end.clone(), 0..12usize).prop_map(|(end, count)| Op::Write(end, count)),
         8 => (end.clone(), 0..12usize).prop_map(|(end, count)| Op::Read(end, count)),
-        2 => (end.clone(), 1..4usize).prop_map(|(end, count)| Op::Race(end, count)),
+        2 => (end.clone(), 1..12usize).prop_map(|(end, count)| Op::WriteInVain(end, count)),
+        2 => (end.clone(), 1..12usize).prop_map(|(end, count)| Op::ReadInVain(end, count)),
         1 => end.prop_map(Op::Close),
     ]
 }
@@ -82,17 +85,42 @@ impl Model {
     }
 }
 
-/// As the syscall does it: what can be written is asked first.
-fn write(fifo: &Fifo, size: usize, elements: &[Vec<u8>]) -> Result<usize, ZxError> {
-    let bytes = fifo.writable(size, elements.len())?;
-    fifo.write(&elements.concat()[..bytes])
+/// What the program is told: its own memory's end is an error like others.
+fn told(result: Result<usize, Failed<()>>) -> Result<usize, ZxError> {
+    result.map_err(|failed| match failed {
+        Failed::Object(error) => error,
+        Failed::Copy(()) => ZxError::InvalidArgs,
+    })
 }
 
-fn read(fifo: &Fifo, size: usize, count: usize) -> Result<Vec<u8>, ZxError> {
-    let mut bytes = vec![0; size * count];
-    let seen = fifo.peek(size, count, &mut bytes)?;
-    assert_eq!(fifo.remove(seen), Removed::Yes);
-    bytes.truncate(seen.bytes);
+/// Writes from memory of which only `good` bytes can be read.
+fn write(fifo: &Fifo, size: usize, elements: &[Vec<u8>], good: usize) -> Result<usize, ZxError> {
+    let bytes = elements.concat();
+    told(fifo.write(size, elements.len(), |before, part| {
+        let end = before + part.len();
+        part[..good.min(end) - good.min(before)]
+            .copy_from_slice(&bytes[good.min(before)..good.min(end)]);
+        if end > good {
+            Err(())
+        } else {
+            Ok(())
+        }
+    }))
+}
+
+/// Reads into memory of which only `good` bytes can be written.
+fn read(fifo: &Fifo, size: usize, count: usize, good: usize) -> Result<Vec<u8>, ZxError> {
+    let mut bytes = Vec::new();
+    let taken = told(fifo.read(size, count, |before, part| {
+        assert_eq!(before, bytes.len());
+        bytes.extend_from_slice(part);
+        if bytes.len() > good {
+            Err(())
+        } else {
+            Ok(())
+        }
+    }))?;
+    assert_eq!(bytes.len(), taken * size);
     Ok(bytes)
 }
 
@@ -109,7 +137,11 @@ fn play(capacity: usize, size: usize, ops: Vec<Op>) -> Result<(), TestCaseError>
     let mut next = 0u8;
     for op in ops {
         let end = match op {
-            Op::Write(end, _) | Op::Read(end, _) | Op::Race(end, _) | Op::Close(end) => end,
+            Op::Write(end, _)
+            | Op::Read(end, _)
+            | Op::WriteInVain(end, _)
+            | Op::ReadInVain(end, _)
+            | Op::Close(end) => end,
         };
         if !model.open[end] {
             continue;
@@ -123,11 +155,11 @@ fn play(capacity: usize, size: usize, ops: Vec<Op>) -> Result<(), TestCaseError>
                     })
                     .collect();
                 prop_assert_eq!(
-                    write(&ends[end], size, &elements),
+                    write(&ends[end], size, &elements, usize::MAX),
                     model.write(end, &elements)
                 );
                 prop_assert_eq!(
-                    ends[end].writable(size + 1, count),
+                    told(ends[end].write(size + 1, count, |_, _| Ok(()))),
                     Err(if model.open[1 - end] {
                         ZxError::OutOfRange
                     } else {
@@ -136,17 +168,32 @@ fn play(capacity: usize, size: usize, ops: Vec<Op>) -> Result<(), TestCaseError>
                 );
             }
             Op::Read(_, count) => {
-                prop_assert_eq!(read(&ends[end], size, count), model.read(end, count));
+                prop_assert_eq!(
+                    read(&ends[end], size, count, usize::MAX),
+                    model.read(end, count)
+                );
             }
-            Op::Race(_, count) => {
-                let mut bytes = vec![0; size * count];
-                let seen = ends[end].peek(size, count, &mut bytes);
-                let stolen = read(&ends[end], size, 1);
-                prop_assert_eq!(seen.is_ok(), stolen.is_ok());
-                prop_assert_eq!(stolen, model.read(end, 1));
-                if let Ok(seen) = seen {
-                    prop_assert_eq!(ends[end].remove(seen), Removed::Overtaken);
-                }
+            Op::WriteInVain(_, count) => {
+                let elements = vec![vec![0xee; size]; count];
+                let error = write(&ends[end], size, &elements, size - 1).unwrap_err();
+                // Nothing is written; what stands in the way of any write is told first.
+                let expected = if !model.open[1 - end] {
+                    ZxError::PeerClosed
+                } else if model.queues[1 - end].len() == model.capacity {
+                    ZxError::ShouldWait
+                } else {
+                    ZxError::InvalidArgs
+                };
+                prop_assert_eq!(error, expected);
+            }
+            Op::ReadInVain(_, count) => {
+                let error = read(&ends[end], size, count, size - 1).unwrap_err();
+                let expected = match model.queues[end].is_empty() {
+                    true if model.open[1 - end] => ZxError::ShouldWait,
+                    true => ZxError::PeerClosed,
+                    false => ZxError::InvalidArgs,
+                };
+                prop_assert_eq!(error, expected);
             }
             Op::Close(_) => {
                 handles[end] = None;

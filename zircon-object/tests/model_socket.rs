@@ -4,17 +4,11 @@
 use proptest::prelude::*;
 use std::sync::Arc;
 use zircon_object::ipc::socket::{Kind, Shutdown};
-use zircon_object::ipc::{Removed, Socket};
+use zircon_object::ipc::{After, Failed, Socket};
 use zircon_object::object::{Handle, KernelObject};
 use zx_abi::{Signals, ZxError};
 
 const CAPACITY: usize = Socket::CAPACITY;
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum After {
-    Keep,
-    Remove,
-}
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -22,8 +16,10 @@ enum Op {
     Write(usize),
     /// Reads or peeks at most so many bytes.
     Read(usize, After),
-    /// Looks, is overtaken by another reader of so many bytes, and tries to remove.
-    Race(usize),
+    /// Writes so many bytes; the program's memory ends before the last.
+    WriteInVain(usize),
+    /// Reads so many bytes; the program's memory ends before the last that there is.
+    ReadInVain(usize, After),
     Shutdown(Shutdown),
     ReadThreshold(usize),
     WriteThreshold(usize),
@@ -44,8 +40,9 @@ fn op() -> impl Strategy<Value = Op> {
     let after = prop_oneof![1 => Just(After::Keep), 4 => Just(After::Remove)];
     prop_oneof![
         12 => size().prop_map(Op::Write),
-        12 => (size(), after).prop_map(|(size, after)| Op::Read(size, after)),
-        2 => (1..2000usize).prop_map(Op::Race),
+        12 => (size(), after.clone()).prop_map(|(size, after)| Op::Read(size, after)),
+        2 => size().prop_map(Op::WriteInVain),
+        2 => (size(), after).prop_map(|(size, after)| Op::ReadInVain(size, after)),
         1 => (any::<bool>(), any::<bool>()).prop_map(|(write, read)| Op::Shutdown(Shutdown { write, read })),
         2 => size().prop_map(Op::ReadThreshold),
         2 => size().prop_map(Op::WriteThreshold),
@@ -77,8 +74,9 @@ impl Model {
         CAPACITY - self.ends[1 - end].bytes.len()
     }
 
-    fn write(&mut self, end: usize, bytes: &[u8]) -> Result<usize, ZxError> {
-        let (len, room) = (bytes.len(), self.room(end));
+    /// How many of `len` bytes a write takes.
+    fn would_write(&self, end: usize, len: usize) -> Result<usize, ZxError> {
+        let room = self.room(end);
         let whole = self.kind == Kind::Datagram;
         if self.ends[1 - end].closed {
             return Err(ZxError::PeerClosed);
@@ -89,21 +87,24 @@ impl Model {
             _ if room == 0 => Err(ZxError::ShouldWait),
             _ if whole && len > CAPACITY => Err(ZxError::OutOfRange),
             _ if whole && len > room => Err(ZxError::ShouldWait),
-            _ => {
-                let count = len.min(room);
-                let peer = &mut self.ends[1 - end];
-                peer.bytes.extend_from_slice(&bytes[..count]);
-                if whole {
-                    peer.datagrams.push(count);
-                }
-                Ok(count)
-            }
+            _ => Ok(len.min(room)),
         }
     }
 
-    fn read(&mut self, end: usize, max: usize, after: After) -> Result<Vec<u8>, ZxError> {
+    fn write(&mut self, end: usize, bytes: &[u8]) -> Result<usize, ZxError> {
+        let count = self.would_write(end, bytes.len())?;
+        let peer = &mut self.ends[1 - end];
+        peer.bytes.extend_from_slice(&bytes[..count]);
+        if self.kind == Kind::Datagram && count > 0 {
+            peer.datagrams.push(count);
+        }
+        Ok(count)
+    }
+
+    /// How many bytes a read gives.
+    fn would_read(&self, end: usize, max: usize) -> Result<usize, ZxError> {
         let peer_closed = self.ends[1 - end].closed;
-        let own = &mut self.ends[end];
+        let own = &self.ends[end];
         if own.bytes.is_empty() {
             return Err(match (peer_closed, own.peer_mute) {
                 (true, _) => ZxError::PeerClosed,
@@ -112,9 +113,15 @@ impl Model {
             });
         }
         let first = own.datagrams.first().copied();
-        let count = max.min(first.unwrap_or(own.bytes.len()));
+        Ok(max.min(first.unwrap_or(own.bytes.len())))
+    }
+
+    fn read(&mut self, end: usize, max: usize, after: After) -> Result<Vec<u8>, ZxError> {
+        let count = self.would_read(end, max)?;
+        let own = &mut self.ends[end];
         let read = own.bytes[..count].to_vec();
-        if after == After::Remove {
+        if after == After::Remove && max > 0 {
+            let first = own.datagrams.first().copied();
             own.bytes.drain(..first.unwrap_or(count));
             own.datagrams.drain(..own.datagrams.len().min(1));
         }
@@ -175,20 +182,47 @@ impl Model {
     }
 }
 
-/// As the syscall does it: what can be written is asked first.
+/// What the program is told: its own memory's end is an error like others.
+fn told(result: Result<usize, Failed<()>>) -> Result<usize, ZxError> {
+    result.map_err(|failed| match failed {
+        Failed::Object(error) => error,
+        Failed::Copy(()) => ZxError::InvalidArgs,
+    })
+}
+
 fn write(socket: &Socket, bytes: &[u8]) -> Result<usize, ZxError> {
-    let count = socket.writable(bytes.len())?;
-    socket.write(&bytes[..count])
+    told(socket.write(bytes.len(), |before, part| {
+        part.copy_from_slice(&bytes[before..][..part.len()]);
+        Ok(())
+    }))
 }
 
 fn read(socket: &Socket, max: usize, after: After) -> Result<Vec<u8>, ZxError> {
-    let mut bytes = vec![0; max];
-    let seen = socket.peek(0, &mut bytes)?;
-    if after == After::Remove {
-        assert_eq!(socket.remove(seen), Removed::Yes);
-    }
-    bytes.truncate(seen.bytes);
+    let mut bytes = Vec::new();
+    let count = told(socket.read(max, after, |before, part| {
+        assert_eq!(before, bytes.len());
+        bytes.extend_from_slice(part);
+        Ok(())
+    }))?;
+    assert_eq!(bytes.len(), count);
     Ok(bytes)
+}
+
+/// A copy that fails in the last part of a transfer of so many bytes.
+fn fails_at_the_end(transfer: Result<usize, ZxError>, done: usize) -> Result<(), ()> {
+    if transfer == Ok(done) {
+        Err(())
+    } else {
+        Ok(())
+    }
+}
+
+/// What is told of such a transfer.
+fn in_vain(possible: Result<usize, ZxError>) -> Result<usize, ZxError> {
+    match possible {
+        Ok(0) | Err(_) => possible,
+        Ok(_) => Err(ZxError::InvalidArgs),
+    }
 }
 
 fn play(kind: Kind, ops: Vec<(usize, Op)>) -> Result<(), TestCaseError> {
@@ -216,16 +250,20 @@ fn play(kind: Kind, ops: Vec<(usize, Op)>) -> Result<(), TestCaseError> {
                 let (real, modelled) = (read(socket, max, after), model.read(end, max, after));
                 prop_assert!(real == modelled, "read {max} {after:?}");
             }
-            Op::Race(count) => {
-                let mut bytes = vec![0; count];
-                let seen = socket.peek(0, &mut bytes);
-                prop_assert_eq!(
-                    read(socket, count, After::Remove),
-                    model.read(end, count, After::Remove)
-                );
-                if let Ok(seen) = seen {
-                    prop_assert_eq!(socket.remove(seen), Removed::Overtaken);
-                }
+            Op::WriteInVain(len) => {
+                let possible = model.would_write(end, len);
+                let real = told(socket.write(len, |before, part| {
+                    part.fill(0xee);
+                    fails_at_the_end(possible, before + part.len())
+                }));
+                prop_assert_eq!(real, in_vain(possible));
+            }
+            Op::ReadInVain(max, after) => {
+                let possible = model.would_read(end, max);
+                let real = told(socket.read(max, after, |before, part| {
+                    fails_at_the_end(possible, before + part.len())
+                }));
+                prop_assert_eq!(real, in_vain(possible));
             }
             Op::Shutdown(how) => {
                 socket.shutdown(how);

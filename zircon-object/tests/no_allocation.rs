@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use zircon_object::ipc::channel::{Read, Unfit};
 use zircon_object::ipc::socket::Kind;
-use zircon_object::ipc::{Channel, Fifo, Message, Removed, Socket};
+use zircon_object::ipc::{After, Channel, Fifo, Message, Socket};
 use zircon_object::object::wait::{Wait, WaitTarget};
 use zircon_object::object::{Handle, KernelObject};
 use zircon_object::signal::port::AsyncWait;
@@ -206,17 +206,26 @@ fn timers_are_set_and_cancelled_without_memory() {
     assert_eq!(allocated, 0);
 }
 
+fn put(_: usize, part: &mut [u8]) -> Result<(), ()> {
+    part.fill(5);
+    Ok(())
+}
+
+fn leave(_: usize, _: &[u8]) -> Result<(), ()> {
+    Ok(())
+}
+
 #[test]
 fn fifos_carry_elements_without_memory() {
     kernel_hal_hosted::init();
     let (a, b) = Fifo::create(8, 16).unwrap();
-    let mut bytes = [0; 128];
-    let allocated = in_the_long_run(|| {
-        assert_eq!(a.write(&[5; 80]), Ok(5));
-        let seen = b.peek(16, 8, &mut bytes).unwrap();
-        assert_eq!((seen.bytes, b.remove(seen)), (80, Removed::Yes));
-    });
-    assert_eq!(allocated, 0);
+    let mut round = || {
+        assert_eq!(a.write(16, 5, put), Ok(5));
+        assert_eq!(b.read(16, 8, leave), Ok(5));
+    };
+    // Not even the first time.
+    assert_eq!(allocations(&mut round).0, 0);
+    assert_eq!(in_the_long_run(round), 0);
 }
 
 #[test]
@@ -224,16 +233,13 @@ fn sockets_carry_bytes_and_datagrams_without_memory() {
     kernel_hal_hosted::init();
     for kind in [Kind::Stream, Kind::Datagram] {
         let (a, b) = Socket::create(kind).unwrap();
-        let mut bytes = vec![0; 5000];
         let allocated = in_the_long_run(|| {
             for len in [4000, 300, 1] {
-                assert_eq!(a.write(&bytes[..len]), Ok(len));
+                assert_eq!(a.write(len, put), Ok(len));
             }
             let mut left = 4301;
             while left > 0 {
-                let seen = b.peek(0, &mut bytes).unwrap();
-                assert_eq!(b.remove(seen), Removed::Yes);
-                left -= seen.bytes;
+                left -= b.read(5000, After::Remove, leave).unwrap();
             }
         });
         assert_eq!(allocated, 0, "{kind:?}");

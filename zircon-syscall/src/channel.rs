@@ -102,11 +102,15 @@ fn receive(
     };
     match channel.read(room.0 as usize, room.1 as usize, unfit)? {
         Read::Message(mut message) => {
-            let handles = message.unload();
-            caller.write_optional(actual.0, &narrow(message.bytes().len()))?;
-            caller.write_optional(actual.1, &narrow(handles.count()))?;
+            let (len, handles) = message.size();
+            caller.write_optional(actual.0, &narrow(len))?;
+            caller.write_optional(actual.1, &narrow(handles))?;
             caller.write_slice(bytes, message.bytes())?;
-            Ok(handles)
+            if handles == 0 {
+                message.consumed();
+                return Ok(Handles::None);
+            }
+            Ok(message.unload())
         }
         Read::TooSmall { bytes, handles } => {
             caller.write_optional(actual.0, &narrow(bytes))?;

@@ -1,12 +1,11 @@
 //! FIFOs.
 
-use crate::copy_buffer::CopyBuffer;
+use crate::copies::{copy_in, copy_out};
 use crate::Caller;
 use kernel_hal::user::{UserIn, UserOut};
-use zircon_object::ipc::{Fifo, Removed};
+use zircon_object::ipc::Fifo;
 use zircon_object::object::Handle;
 use zircon_object::task::PolicyCondition;
-use zx_abi::limits::FIFO_MAX_BYTES;
 use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
 
 /// `fifo_create`
@@ -36,14 +35,11 @@ pub(crate) fn sys_fifo_read(
     actual_count: UserOut<usize>,
 ) -> ZxResult {
     let fifo = caller.get::<Fifo>(handle, Rights::READ)?;
-    let mut buffer = CopyBuffer::new(elem_size.saturating_mul(count).min(FIFO_MAX_BYTES))?;
-    let taken = loop {
-        let seen = fifo.peek(elem_size, count, buffer.bytes())?;
-        caller.write_slice(data, &buffer.bytes()[..seen.bytes])?;
-        if fifo.remove(seen) == Removed::Yes {
-            break seen.bytes / elem_size;
-        }
-    };
+    let taken = caller.with_copies(|| {
+        fifo.read(elem_size, count, |before, part| {
+            copy_out(data.element(before), part)
+        })
+    })?;
     caller.write_optional(actual_count, &taken)
 }
 
@@ -57,8 +53,10 @@ pub(crate) fn sys_fifo_write(
     actual_count: UserOut<usize>,
 ) -> ZxResult {
     let fifo = caller.get::<Fifo>(handle, Rights::WRITE)?;
-    let mut buffer = CopyBuffer::new(fifo.writable(elem_size, count)?)?;
-    caller.read_slice(data, buffer.bytes())?;
-    let written = fifo.write(buffer.bytes())?;
+    let written = caller.with_copies(|| {
+        fifo.write(elem_size, count, |before, part| {
+            copy_in(data.element(before), part)
+        })
+    })?;
     caller.write_optional(actual_count, &written)
 }

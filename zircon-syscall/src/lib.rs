@@ -23,7 +23,7 @@ mod out;
 mod bti;
 mod channel;
 mod clock;
-mod copy_buffer;
+mod copies;
 mod debug;
 mod event;
 mod exception;

@@ -220,9 +220,7 @@ fn take_entry(
 /// A message with a program's bytes.
 #[inline(always)]
 fn message_with(caller: &Caller<'_>, bytes: UserIn<u8>, count: u32) -> ZxResult<Message> {
-    let mut message = Message::of_length(count as usize)?;
-    caller.read_slice(bytes, message.bytes_mut())?;
-    Ok(message)
+    Message::filled(count as usize, |into| caller.read_slice(bytes, into))
 }
 
 fn sizes_are_legal(num_bytes: u32, num_handles: u32) -> bool {

@@ -97,8 +97,8 @@ copy_done:
     mov     [rdi + rdx - 8], rcx
     jmp     copy_done
 4:  cmp     rdx, 64
-    jae     5f
-    # 33 to 63: the first 32 and the last 32.
+    ja      5f
+    # 33 to 64: the first 32 and the last 32.
     copy_block 2
     lea     rdi, [rdi + rdx - 32]
     lea     rsi, [r8 - 32]

@@ -1,7 +1,7 @@
 //! A ring of bytes that grows up to a limit and then stays.
 //!
-//! Readers look first and remove afterwards, because between the two the bytes go to user memory, which may fail. A [`Mark`]
-//! says what was looked at, so that a second reader that came between is noticed.
+//! Whoever adds or takes bytes copies them himself, into or out of the ring's own memory, with [`ByteRing::add`] and
+//! [`ByteRing::look`]. A copy that fails half-way has changed nothing that anybody can see.
 
 use alloc::vec::Vec;
 use zx_abi::{ZxError, ZxResult};
@@ -13,21 +13,6 @@ pub(super) struct ByteRing {
     head: usize,
     len: usize,
     limit: usize,
-    removed: u64,
-}
-
-/// The place of the first byte, counted since the ring was made.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Mark(u64);
-
-/// What became of an attempt to remove what was looked at.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[must_use = "what somebody else took first must not be given to the program"]
-pub enum Removed {
-    /// It is gone from the front.
-    Yes,
-    /// Somebody else took it first: look again.
-    Overtaken,
 }
 
 const FIRST_SIZE: usize = 1024;
@@ -40,69 +25,94 @@ impl ByteRing {
             head: 0,
             len: 0,
             limit,
-            removed: 0,
         }
     }
 
+    #[inline(always)]
     pub(super) fn len(&self) -> usize {
         self.len
     }
+    #[inline(always)]
     pub(super) fn is_empty(&self) -> bool {
         self.len == 0
     }
+    #[inline(always)]
     pub(super) fn room(&self) -> usize {
         self.limit - self.len
     }
-    pub(super) fn mark(&self) -> Mark {
-        Mark(self.removed)
-    }
 
-    /// Appends as much of `from` as there is room for; how much that is.
+    /// Makes sure of memory for `count` more bytes, for which there is room.
     ///
     /// # Errors
     /// - `NoMemory`: the ring cannot grow; it is unchanged.
-    pub(super) fn push(&mut self, from: &[u8]) -> ZxResult<usize> {
-        let count = from.len().min(self.room());
+    #[inline(always)]
+    pub(super) fn reserve(&mut self, count: usize) -> ZxResult {
         if self.len + count > self.bytes.len() {
-            self.grow(self.len + count)?;
+            return self.grow(self.len + count);
         }
+        Ok(())
+    }
+
+    /// Appends `count` bytes, which `fill` writes: it gets one place after the other, each with the number of bytes before it.
+    /// Memory for them has been reserved.
+    ///
+    /// # Errors
+    /// Those of `fill`; nothing is appended then.
+    #[inline(always)]
+    pub(super) fn add<E>(
+        &mut self,
+        count: usize,
+        mut fill: impl FnMut(usize, &mut [u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
         let size = self.bytes.len();
-        if count > 0 {
-            let tail = (self.head + self.len) % size;
-            let (first, second) = from[..count].split_at(count.min(size - tail));
-            self.bytes[tail..tail + first.len()].copy_from_slice(first);
-            self.bytes[..second.len()].copy_from_slice(second);
-            self.len += count;
+        let mut done = 0;
+        let mut at = wrapped(self.head + self.len, size);
+        while done < count {
+            let part = (count - done).min(size - at);
+            fill(done, &mut self.bytes[at..at + part])?;
+            done += part;
+            at = 0;
         }
-        Ok(count)
+        self.len += count;
+        Ok(())
     }
 
-    /// Copies bytes from `offset` on without removing them; how many there were, at most `into.len()`.
-    pub(super) fn peek(&self, offset: usize, into: &mut [u8]) -> usize {
-        let count = into.len().min(self.len.saturating_sub(offset));
-        if count > 0 {
-            let size = self.bytes.len();
-            let start = (self.head + offset) % size;
-            let (first, second) = into[..count].split_at_mut(count.min(size - start));
-            first.copy_from_slice(&self.bytes[start..start + first.len()]);
-            second.copy_from_slice(&self.bytes[..second.len()]);
+    /// Shows `count` bytes from the front, of which there are so many, to `copy`, in one or two parts, each with the number of
+    /// bytes before it.
+    ///
+    /// # Errors
+    /// Those of `copy`.
+    #[inline(always)]
+    pub(super) fn look<E>(
+        &self,
+        count: usize,
+        mut copy: impl FnMut(usize, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let size = self.bytes.len();
+        let mut done = 0;
+        let mut at = self.head;
+        while done < count {
+            let part = (count - done).min(size - at);
+            copy(done, &self.bytes[at..at + part])?;
+            done += part;
+            at = 0;
         }
-        count
+        Ok(())
     }
 
-    /// Removes bytes from the front.
+    /// Removes bytes from the front, of which there are so many.
+    #[inline(always)]
     pub(super) fn remove(&mut self, count: usize) {
-        let count = count.min(self.len);
         self.len -= count;
-        self.removed += count as u64;
         self.head = if self.len == 0 {
             0
         } else {
-            (self.head + count) % self.bytes.len()
+            wrapped(self.head + count, self.bytes.len())
         };
     }
 
     /// Makes the memory at least `needed` long, and puts the first byte at its start.
+    #[cold]
     fn grow(&mut self, needed: usize) -> ZxResult {
         let size = needed
             .max(self.bytes.len().saturating_mul(2))
@@ -112,10 +122,22 @@ impl ByteRing {
         bytes
             .try_reserve_exact(size)
             .map_err(|_| ZxError::NoMemory)?;
+        let (before, after) = self.bytes.split_at(self.head);
+        bytes.extend_from_slice(after);
+        bytes.extend_from_slice(before);
         bytes.resize(size, 0);
-        self.peek(0, &mut bytes);
         (self.bytes, self.head) = (bytes, 0);
         Ok(())
+    }
+}
+
+/// A place up to twice the ring's size, brought back into it.
+#[inline(always)]
+fn wrapped(at: usize, size: usize) -> usize {
+    if at >= size {
+        at - size
+    } else {
+        at
     }
 }
 
@@ -125,22 +147,72 @@ mod tests {
     use alloc::collections::VecDeque;
     use proptest::prelude::*;
 
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Add(usize),
+        /// The copy of so many bytes fails in its last part.
+        AddInVain(usize),
+        Take(usize),
+        LookInVain(usize),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let count = 0_usize..3000;
+        prop_oneof![
+            4 => count.clone().prop_map(Step::Add),
+            1 => count.clone().prop_map(Step::AddInVain),
+            4 => count.clone().prop_map(Step::Take),
+            1 => count.prop_map(Step::LookInVain),
+        ]
+    }
+
     proptest! {
         #[test]
-        fn a_ring_behaves_like_a_queue_of_bytes(steps in proptest::collection::vec((any::<bool>(), 0_usize..3000), 1..200)) {
+        fn a_ring_behaves_like_a_queue_of_bytes_and_failed_copies_change_nothing(
+            steps in proptest::collection::vec(step(), 1..200),
+        ) {
             let (mut ring, mut model, mut next) = (ByteRing::new(5000), VecDeque::new(), 0_u8);
-            for (push, count) in steps {
-                if push {
-                    let bytes: Vec<u8> = (0..count).map(|_| { next = next.wrapping_add(1); next }).collect();
-                    let taken = ring.push(&bytes).unwrap();
-                    prop_assert_eq!(taken, count.min(5000 - model.len()));
-                    model.extend(&bytes[..taken]);
-                } else {
-                    let mut seen = std::vec![0; count];
-                    let seen_count = ring.peek(0, &mut seen);
-                    ring.remove(seen_count);
-                    let expected: Vec<u8> = model.drain(..count.min(model.len())).collect();
-                    prop_assert_eq!(&seen[..seen_count], &expected[..]);
+            for step in steps {
+                match step {
+                    Step::Add(count) => {
+                        let count = count.min(ring.room());
+                        ring.reserve(count).unwrap();
+                        let added = ring.add(count, |before, part| {
+                            for (place, byte) in part.iter_mut().enumerate() {
+                                *byte = next.wrapping_add((before + place) as u8);
+                            }
+                            Ok::<(), ()>(())
+                        });
+                        prop_assert!(added.is_ok());
+                        model.extend((0..count).map(|place| next.wrapping_add(place as u8)));
+                        next = next.wrapping_add(count as u8);
+                    }
+                    Step::AddInVain(count) => {
+                        let count = count.min(ring.room());
+                        ring.reserve(count).unwrap();
+                        let added = ring.add(count, |before, part| {
+                            part.fill(0xee);
+                            if before + part.len() == count { Err(()) } else { Ok(()) }
+                        });
+                        prop_assert_eq!(added.is_err(), count > 0);
+                    }
+                    Step::Take(count) => {
+                        let count = count.min(ring.len());
+                        let mut seen = Vec::new();
+                        let looked = ring.look(count, |before, part| {
+                            assert_eq!(before, seen.len());
+                            seen.extend_from_slice(part);
+                            Ok::<(), ()>(())
+                        });
+                        prop_assert!(looked.is_ok());
+                        ring.remove(count);
+                        let expected: Vec<u8> = model.drain(..count).collect();
+                        prop_assert_eq!(seen, expected);
+                    }
+                    Step::LookInVain(count) => {
+                        let count = count.min(ring.len());
+                        prop_assert_eq!(ring.look(count, |_, _| Err(())).is_err(), count > 0);
+                    }
                 }
                 prop_assert_eq!((ring.len(), ring.room()), (model.len(), 5000 - model.len()));
             }

@@ -7,6 +7,7 @@
 
 use super::message::Message;
 use crate::alloc_try::TryPush;
+use crate::object::peered::Ends;
 use crate::object::{KernelObject, Koid, ObjectBase, Peered, TypedObject, Wakes};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -86,39 +87,12 @@ impl Channel {
     /// - `NoMemory`: the queue cannot grow.
     #[inline(always)]
     pub fn write(&self, mut message: Message) -> ZxResult<Depth> {
-        self.link.with(|ends| {
-            let peer = ends.peer()?;
-            if !peer.calls.is_empty() {
-                let txid = message.txid();
-                if let Some(call) = peer
-                    .calls
-                    .iter_mut()
-                    .find(|call| call.txid == txid && call.outcome.is_none())
-                {
-                    let waker = call.waker.take();
-                    call.outcome = Some(Ok(message.take()));
-                    if let Some(waker) = waker {
-                        ends.wakes().push(waker);
-                    }
-                    return Ok(Depth::Normal);
-                }
-            }
-            if peer.messages.len() == peer.messages.capacity() {
-                peer.messages
-                    .try_reserve(1)
-                    .map_err(|_| ZxError::NoMemory)?;
-            }
-            peer.messages.push_back(message.take());
-            let count = peer.messages.len();
-            if count == 1 {
-                ends.change_peer(Signals::empty(), Signals::READABLE);
-            }
-            Ok(if count > CHANNEL_MAX_MESSAGES {
-                Depth::TooDeep
-            } else {
-                Depth::Normal
-            })
-        })
+        let depth = self.link.with(|ends| deliver(ends, &mut message));
+        if depth.is_ok() {
+            // It was moved away; the compiler need not look.
+            core::mem::forget(message);
+        }
+        depth
     }
 
     /// Takes the oldest message when it has at most so many bytes and handles.
@@ -128,34 +102,31 @@ impl Channel {
     /// - `PeerClosed`: there is none, and there will be none.
     #[inline(always)]
     pub fn read(&self, max_bytes: usize, max_handles: usize, unfit: Unfit) -> ZxResult<Read> {
-        // What is discarded is dropped without the lock.
+        let read = self
+            .link
+            .with(|ends| take_fitting(ends, max_bytes, max_handles));
+        match read {
+            Ok(Read::TooSmall { .. }) if unfit == Unfit::Discard => {
+                self.read_or_discard(max_bytes, max_handles)
+            }
+            read => read,
+        }
+    }
+
+    /// Looks again, in one step with the removal of what does not fit.
+    #[cold]
+    fn read_or_discard(&self, max_bytes: usize, max_handles: usize) -> ZxResult<Read> {
         let (read, discarded) = self.link.with(|ends| {
-            let severed = ends.is_severed();
-            let own = ends.own();
-            let Some(first) = own.messages.front() else {
-                return Err(if severed {
-                    ZxError::PeerClosed
-                } else {
-                    ZxError::ShouldWait
-                });
+            let read = take_fitting(ends, max_bytes, max_handles);
+            let discarded = match read {
+                Ok(Read::TooSmall { .. }) => take_first(ends),
+                Ok(Read::Message(_)) | Err(_) => None,
             };
-            let (bytes, handles) = first.size();
-            let fits = bytes <= max_bytes && handles <= max_handles;
-            if !fits && unfit == Unfit::Keep {
-                return Ok((Read::TooSmall { bytes, handles }, Message::EMPTY));
-            }
-            let taken = own.messages.pop_front().unwrap_or(Message::EMPTY);
-            if own.messages.is_empty() {
-                ends.change_own(Signals::READABLE, Signals::empty());
-            }
-            Ok(if fits {
-                (Read::Message(taken), Message::EMPTY)
-            } else {
-                (Read::TooSmall { bytes, handles }, taken)
-            })
-        })?;
+            (read, discarded)
+        });
+        // Dropped without the lock.
         drop(discarded);
-        Ok(read)
+        read
     }
 
     /// Sends a message under a transaction of its own and returns the wait for its answer, which goes past the queue.
@@ -197,6 +168,80 @@ impl Channel {
     pub fn message_count(&self) -> usize {
         self.link.with(|ends| ends.own().messages.len())
     }
+}
+
+/// Puts a message where it belongs; it stays where it is when that fails.
+#[inline(always)]
+fn deliver(ends: &mut Ends<'_, Channel, Inbox>, message: &mut Message) -> ZxResult<Depth> {
+    let peer = ends.peer()?;
+    if !peer.calls.is_empty() {
+        if let Some(waker) = answer(peer, message) {
+            if let Some(waker) = waker {
+                ends.wakes().push(waker);
+            }
+            return Ok(Depth::Normal);
+        }
+    }
+    let peer = ends.peer()?;
+    if peer.messages.len() == peer.messages.capacity() {
+        peer.messages
+            .try_reserve(1)
+            .map_err(|_| ZxError::NoMemory)?;
+    }
+    peer.messages.push_back(message.take());
+    let count = peer.messages.len();
+    if count == 1 {
+        ends.change_peer(Signals::empty(), Signals::READABLE);
+    }
+    Ok(if count > CHANNEL_MAX_MESSAGES {
+        Depth::TooDeep
+    } else {
+        Depth::Normal
+    })
+}
+
+/// Gives a message to the call that waits for it, if one does; whom to wake.
+#[inline(never)]
+fn answer(inbox: &mut Inbox, message: &mut Message) -> Option<Option<Waker>> {
+    let txid = message.txid();
+    let call = inbox
+        .calls
+        .iter_mut()
+        .find(|call| call.txid == txid && call.outcome.is_none())?;
+    call.outcome = Some(Ok(message.take()));
+    Some(call.waker.take())
+}
+
+#[inline(always)]
+fn take_fitting(
+    ends: &mut Ends<'_, Channel, Inbox>,
+    max_bytes: usize,
+    max_handles: usize,
+) -> ZxResult<Read> {
+    let Some(first) = ends.own().messages.front() else {
+        return Err(if ends.is_severed() {
+            ZxError::PeerClosed
+        } else {
+            ZxError::ShouldWait
+        });
+    };
+    let (bytes, handles) = first.size();
+    if bytes > max_bytes || handles > max_handles {
+        return Ok(Read::TooSmall { bytes, handles });
+    }
+    take_first(ends)
+        .map(Read::Message)
+        .ok_or(ZxError::ShouldWait)
+}
+
+#[inline(always)]
+fn take_first(ends: &mut Ends<'_, Channel, Inbox>) -> Option<Message> {
+    let own = ends.own();
+    let message = own.messages.pop_front();
+    if own.messages.is_empty() {
+        ends.change_own(Signals::READABLE, Signals::empty());
+    }
+    message
 }
 
 impl Inbox {

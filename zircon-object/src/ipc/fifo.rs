@@ -1,6 +1,8 @@
 //! FIFOs: two ends with a short queue of equally long elements each.
 
-use super::byte_ring::{ByteRing, Mark, Removed};
+use super::byte_ring::ByteRing;
+use super::transfer::Failed;
+use crate::object::peered::Ends;
 use crate::object::{KernelObject, Koid, ObjectBase, Peered, TypedObject};
 use alloc::sync::Arc;
 use zx_abi::limits::FIFO_MAX_BYTES;
@@ -10,14 +12,6 @@ use zx_abi::{ObjectType, Signals, ZxError, ZxResult};
 pub struct Fifo {
     link: Peered<Self, ByteRing>,
     element_size: usize,
-}
-
-/// Elements that were looked at: how many bytes, and which.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Seen {
-    /// Bytes copied, whole elements.
-    pub bytes: usize,
-    mark: Mark,
 }
 
 impl Fifo {
@@ -36,12 +30,16 @@ impl Fifo {
         let (first, second) =
             Peered::create(Signals::WRITABLE, |link| Self { link, element_size })?;
         first.link.with(|ends| {
-            *ends.own() = ByteRing::new(bytes);
-            ends.peer().map(|peer| *peer = ByteRing::new(bytes))
+            for ring in ends.both() {
+                *ring = ByteRing::new(bytes);
+                ring.reserve(bytes)?;
+            }
+            Ok::<(), ZxError>(())
         })?;
         Ok((first, second))
     }
 
+    #[inline(always)]
     fn check(&self, element_size: usize, count: usize) -> ZxResult {
         if element_size == self.element_size && count > 0 {
             Ok(())
@@ -50,91 +48,107 @@ impl Fifo {
         }
     }
 
-    /// How many bytes a write of `count` elements would queue now.
+    /// Queues as many of `count` elements as there is room for, and says how many. `fill` puts them into place: it gets one
+    /// part after the other, each with the number of bytes before it.
     ///
     /// # Errors
     /// - `PeerClosed`: the other end is gone.
     /// - `OutOfRange`: another element size, or no element.
     /// - `ShouldWait`: it is full.
-    pub fn writable(&self, element_size: usize, count: usize) -> ZxResult<usize> {
-        let room = self.link.with(|ends| ends.peer().map(|peer| peer.room()))?;
+    /// - Those of `fill`; nothing is queued then.
+    #[inline(always)]
+    pub fn write<E>(
+        &self,
+        element_size: usize,
+        count: usize,
+        fill: impl FnMut(usize, &mut [u8]) -> Result<(), E>,
+    ) -> Result<usize, Failed<E>> {
+        self.link
+            .with(|ends| self.write_locked(ends, element_size, count, fill))
+    }
+
+    #[inline(always)]
+    fn write_locked<E>(
+        &self,
+        ends: &mut Ends<'_, Self, ByteRing>,
+        element_size: usize,
+        count: usize,
+        fill: impl FnMut(usize, &mut [u8]) -> Result<(), E>,
+    ) -> Result<usize, Failed<E>> {
+        let peer = ends.peer()?;
         self.check(element_size, count)?;
+        let (room, was_empty) = (peer.room(), peer.is_empty());
         if room == 0 {
-            return Err(ZxError::ShouldWait);
+            return Err(Failed::Object(ZxError::ShouldWait));
         }
-        Ok(count.saturating_mul(element_size).min(room))
+        let (bytes, count) = self.fitting(count, room);
+        peer.add(bytes, fill).map_err(Failed::Copy)?;
+        if was_empty {
+            ends.change_peer(Signals::empty(), Signals::READABLE);
+        }
+        if bytes == room {
+            ends.change_own(Signals::WRITABLE, Signals::empty());
+        }
+        Ok(count)
     }
 
-    /// Queues as many whole elements as there is room for; how many.
-    ///
-    /// # Errors
-    /// - `PeerClosed`: the other end is gone.
-    /// - `ShouldWait`: it is full.
-    /// - `NoMemory`: the kernel heap is exhausted.
-    pub fn write(&self, elements: &[u8]) -> ZxResult<usize> {
-        self.link.with(|ends| {
-            let peer = ends.peer()?;
-            let was_empty = peer.is_empty();
-            // Room is a whole number of elements, as capacity and content are.
-            let written = peer.push(elements)?;
-            let is_full = peer.room() == 0;
-            if written == 0 {
-                return Err(ZxError::ShouldWait);
-            }
-            if was_empty {
-                ends.change_peer(Signals::empty(), Signals::READABLE);
-            }
-            if is_full {
-                ends.change_own(Signals::WRITABLE, Signals::empty());
-            }
-            Ok(written / self.element_size)
-        })
-    }
-
-    /// Looks at the first `count` elements.
+    /// Takes at most `count` elements, and says how many. `copy` copies them: it gets one part after the other, each with the
+    /// number of bytes before it.
     ///
     /// # Errors
     /// - `OutOfRange`: another element size, or no element.
     /// - `PeerClosed`: it is empty and the other end is gone.
     /// - `ShouldWait`: it is empty.
-    pub fn peek(&self, element_size: usize, count: usize, into: &mut [u8]) -> ZxResult<Seen> {
+    /// - Those of `copy`; nothing is taken then.
+    #[inline(always)]
+    pub fn read<E>(
+        &self,
+        element_size: usize,
+        count: usize,
+        copy: impl FnMut(usize, &[u8]) -> Result<(), E>,
+    ) -> Result<usize, Failed<E>> {
         self.check(element_size, count)?;
-        self.link.with(|ends| {
-            let severed = ends.is_severed();
-            let own = ends.own();
-            if own.is_empty() {
-                return Err(if severed {
-                    ZxError::PeerClosed
-                } else {
-                    ZxError::ShouldWait
-                });
-            }
-            let wanted = into.len().min(count.saturating_mul(element_size));
-            let whole = wanted - wanted % element_size;
-            Ok(Seen {
-                bytes: own.peek(0, &mut into[..whole]),
-                mark: own.mark(),
-            })
-        })
+        self.link.with(|ends| self.read_locked(ends, count, copy))
     }
 
-    /// Removes what was looked at.
-    pub fn remove(&self, seen: Seen) -> Removed {
-        self.link.with(|ends| {
-            let own = ends.own();
-            if own.mark() != seen.mark {
-                return Removed::Overtaken;
-            }
-            let was_full = own.room() == 0;
-            own.remove(seen.bytes);
-            if own.is_empty() {
-                ends.change_own(Signals::READABLE, Signals::empty());
-            }
-            if was_full && !ends.is_severed() {
-                ends.change_peer(Signals::empty(), Signals::WRITABLE);
-            }
-            Removed::Yes
-        })
+    #[inline(always)]
+    fn read_locked<E>(
+        &self,
+        ends: &mut Ends<'_, Self, ByteRing>,
+        count: usize,
+        copy: impl FnMut(usize, &[u8]) -> Result<(), E>,
+    ) -> Result<usize, Failed<E>> {
+        let severed = ends.is_severed();
+        let own = ends.own();
+        let (len, was_full) = (own.len(), own.room() == 0);
+        if len == 0 {
+            return Err(Failed::Object(if severed {
+                ZxError::PeerClosed
+            } else {
+                ZxError::ShouldWait
+            }));
+        }
+        let (bytes, count) = self.fitting(count, len);
+        own.look(bytes, copy).map_err(Failed::Copy)?;
+        own.remove(bytes);
+        if bytes == len {
+            ends.change_own(Signals::READABLE, Signals::empty());
+        }
+        if was_full && !severed {
+            ends.change_peer(Signals::empty(), Signals::WRITABLE);
+        }
+        Ok(count)
+    }
+
+    /// Bytes and number of the elements, at most `count`, that take up to `limit` bytes. Room and content are whole elements.
+    #[inline(always)]
+    fn fitting(&self, count: usize, limit: usize) -> (usize, usize) {
+        let bytes = count.saturating_mul(self.element_size);
+        if bytes <= limit {
+            (bytes, count)
+        } else {
+            (limit, limit / self.element_size)
+        }
     }
 
     /// Bytes of an element.
@@ -173,12 +187,26 @@ mod tests {
     use super::*;
     use crate::object::Handle;
 
-    fn take(fifo: &Fifo, count: usize) -> ZxResult<alloc::vec::Vec<u8>> {
-        let mut bytes = [0; 64];
-        let seen = fifo.peek(4, count, &mut bytes)?;
-        assert_eq!(fifo.remove(seen), Removed::Yes);
-        Ok(bytes[..seen.bytes].to_vec())
+    fn put(fifo: &Fifo, elements: &[u8]) -> Result<usize, Failed<()>> {
+        fifo.write(4, elements.len() / 4, |before, part| {
+            part.copy_from_slice(&elements[before..][..part.len()]);
+            Ok(())
+        })
     }
+
+    fn take(fifo: &Fifo, count: usize) -> Result<alloc::vec::Vec<u8>, Failed<()>> {
+        let mut bytes = alloc::vec::Vec::new();
+        let taken = fifo.read(4, count, |before, part| {
+            assert_eq!(before, bytes.len());
+            bytes.extend_from_slice(part);
+            Ok(())
+        })?;
+        assert_eq!(bytes.len(), taken * 4);
+        Ok(bytes)
+    }
+
+    const SHOULD_WAIT: Failed<()> = Failed::Object(ZxError::ShouldWait);
+    const PEER_CLOSED: Failed<()> = Failed::Object(ZxError::PeerClosed);
 
     #[test]
     fn only_legal_shapes_are_made() {
@@ -206,36 +234,46 @@ mod tests {
             Handle::new(a.clone()).unwrap(),
             Handle::new(b.clone()).unwrap(),
         );
-        assert_eq!(a.write(b"aaaabbbbcccc"), Ok(3));
+        assert_eq!(put(&a, b"aaaabbbbcccc"), Ok(3));
         assert_eq!(take(&b, 2).unwrap(), b"aaaabbbb");
-        assert_eq!(a.writable(4, 9), Ok(12));
-        assert_eq!(a.write(b"ddddeeeeffff"), Ok(3));
+        assert_eq!(put(&a, b"ddddeeeeffffgggg"), Ok(3), "as many as fit");
         assert_eq!(
-            (a.base().signals().get(), a.writable(4, 1)),
-            (Signals::empty(), Err(ZxError::ShouldWait))
+            (a.base().signals().get(), put(&a, b"hhhh")),
+            (Signals::empty(), Err(SHOULD_WAIT))
         );
         assert_eq!(take(&b, 9).unwrap(), b"ccccddddeeeeffff");
         assert_eq!(a.base().signals().get(), Signals::WRITABLE);
-        assert_eq!(take(&b, 1), Err(ZxError::ShouldWait));
-        assert_eq!(a.write(b"last"), Ok(1));
+        assert_eq!(take(&b, 1), Err(SHOULD_WAIT));
+        assert_eq!(put(&a, b"last"), Ok(1));
         drop(ha);
         assert_eq!(take(&b, 1).unwrap(), b"last");
         assert_eq!(
-            (take(&b, 1), b.writable(3, 0)),
-            (Err(ZxError::PeerClosed), Err(ZxError::PeerClosed))
+            (take(&b, 1), put(&b, b"")),
+            (Err(PEER_CLOSED), Err(PEER_CLOSED))
         );
     }
 
     #[test]
-    fn a_second_reader_that_comes_between_is_noticed() {
+    fn a_copy_that_fails_in_its_second_part_changes_nothing() {
         let (a, b) = Fifo::create(4, 4).unwrap();
         let _handles = (
             Handle::new(a.clone()).unwrap(),
             Handle::new(b.clone()).unwrap(),
         );
-        assert_eq!(a.write(b"aaaabbbb"), Ok(2));
-        let seen = b.peek(4, 1, &mut [0; 4]).unwrap();
-        take(&b, 1).unwrap();
-        assert_eq!(b.remove(seen), Removed::Overtaken);
+        assert_eq!(put(&a, b"aaaabbbb"), Ok(2));
+        assert_eq!(take(&b, 1).unwrap(), b"aaaa");
+        let second_part = |before| if before > 0 { Err(()) } else { Ok(()) };
+        let failed = a.write(4, 3, |before, part| {
+            part.fill(b'x');
+            second_part(before)
+        });
+        assert_eq!(failed, Err(Failed::Copy(())));
+        assert_eq!(put(&a, b"ccccddddeeee"), Ok(3));
+        assert_eq!(
+            b.read(4, 4, |before, _| second_part(before)),
+            Err(Failed::Copy(()))
+        );
+        assert_eq!(a.base().signals().get(), Signals::empty(), "still full");
+        assert_eq!(take(&b, 9).unwrap(), b"bbbbccccddddeeee");
     }
 }

@@ -1,6 +1,7 @@
 //! Messages: what one write to a channel carries, bytes and handles.
 //!
-//! A message of up to 1 KiB is one block of the heap, and so is its handle when it has but one. Handles in a message belong
+//! A message of up to 1 KiB is one block of the heap, and so is its handle when it has but one. Blocks come in a few sizes that
+//! the compiler knows, so that taking and freeing one is a handful of instructions. Handles in a message belong
 //! to nobody. A message that is destroyed closes them, and a handle can be the end of a channel whose queue
 //! holds more messages with handles, and so on without limit. So that a program cannot make the kernel recurse, destroyed
 //! messages with handles go to one list, linked through themselves, that is worked off in a loop.
@@ -19,19 +20,34 @@ const LARGE: usize = 1024;
 /// Bytes and handles on their way.
 #[derive(Debug)]
 pub struct Message {
-    /// `None` only in a message that was moved away.
-    body: Option<Box<Body>>,
+    body: Body,
+}
+
+#[derive(Debug, Default)]
+enum Body {
+    /// The message was moved away.
+    #[default]
+    Gone,
+    Short(Box<Block<[u8; SHORT]>>),
+    Middle(Box<Block<[u8; MIDDLE]>>),
+    Large(Box<Block<[u8; LARGE]>>),
+    Long(Box<Block<Vec<u8>>>),
+}
+
+/// The head comes first, so that it lies at the same place whatever follows.
+#[derive(Debug)]
+#[repr(C)]
+struct Block<B> {
+    head: Head,
+    bytes: B,
 }
 
 #[derive(Debug)]
-struct Body<B: ?Sized = [u8]> {
-    handles: Handles,
+struct Head {
     len: usize,
-    /// The bytes when there are more than `LARGE`.
-    long: Vec<u8>,
+    handles: Handles,
     /// The next one to be destroyed.
-    next: Option<Box<Body>>,
-    bytes: B,
+    next: Message,
 }
 
 /// Handles of a message. Few messages have any, and few of those more than one.
@@ -46,22 +62,34 @@ pub enum Handles {
 }
 
 impl Message {
-    /// A message of `len` zero bytes, which are filled in afterwards, without handles.
+    /// A message of `len` bytes, without handles. `fill` gets them, all zero, to put the contents there.
     ///
     /// # Errors
     /// - `NoMemory`: the kernel heap is exhausted.
+    /// - Those of `fill`.
     #[inline(always)]
-    pub fn of_length(len: usize) -> ZxResult<Self> {
-        let body = if len <= SHORT {
-            block::<SHORT>(len, Vec::new())?
-        } else if len <= MIDDLE {
-            block::<MIDDLE>(len, Vec::new())?
+    pub fn filled(len: usize, mut fill: impl FnMut(&mut [u8]) -> ZxResult) -> ZxResult<Self> {
+        if len > SHORT {
+            return Self::filled_longer(len, &mut fill);
+        }
+        let mut block = block(len, [0; SHORT])?;
+        fill(&mut block.bytes[..len])?;
+        Ok(Self {
+            body: Body::Short(block),
+        })
+    }
+
+    #[inline(never)]
+    fn filled_longer(len: usize, fill: &mut dyn FnMut(&mut [u8]) -> ZxResult) -> ZxResult<Self> {
+        let mut body = if len <= MIDDLE {
+            Body::Middle(block(len, [0; MIDDLE])?)
         } else if len <= LARGE {
-            block::<LARGE>(len, Vec::new())?
+            Body::Large(block(len, [0; LARGE])?)
         } else {
-            block::<0>(len, zeros(len)?)?
+            Body::Long(block(len, zeros(len)?)?)
         };
-        Ok(Self { body: Some(body) })
+        fill(body.bytes_mut())?;
+        Ok(Self { body })
     }
 
     /// A message that the kernel sends.
@@ -69,8 +97,10 @@ impl Message {
     /// # Errors
     /// - `NoMemory`: the kernel heap is exhausted; the handles are closed.
     pub fn from_kernel(bytes: &[u8], handles: Vec<Handle>) -> ZxResult<Self> {
-        let mut message = Self::of_length(bytes.len())?;
-        message.bytes_mut().copy_from_slice(bytes);
+        let mut message = Self::filled(bytes.len(), |into| {
+            into.copy_from_slice(bytes);
+            Ok(())
+        })?;
         message.load(Handles::Many(handles));
         Ok(message)
     }
@@ -78,8 +108,8 @@ impl Message {
     /// Gives it handles, in place of those that it had.
     #[inline(always)]
     pub fn load(&mut self, handles: Handles) {
-        if let Some(body) = &mut self.body {
-            body.handles = handles;
+        if let Some(head) = self.body.head_mut() {
+            head.handles = handles;
         }
     }
 
@@ -87,31 +117,16 @@ impl Message {
     #[inline(always)]
     pub fn bytes(&self) -> &[u8] {
         match &self.body {
-            Some(body) if body.len <= LARGE => &body.bytes[..body.len],
-            Some(body) => &body.long,
-            None => &[],
-        }
-    }
-    /// Its bytes, to be changed.
-    #[inline(always)]
-    pub fn bytes_mut(&mut self) -> &mut [u8] {
-        match &mut self.body {
-            Some(body) => {
-                if body.len <= LARGE {
-                    &mut body.bytes[..body.len]
-                } else {
-                    &mut body.long
-                }
-            }
-            None => &mut [],
+            Body::Short(block) => &block.bytes[..block.head.len],
+            other => other.longer_bytes(),
         }
     }
     /// The number of its bytes and that of its handles.
     #[inline(always)]
     pub fn size(&self) -> (usize, usize) {
         self.body
-            .as_ref()
-            .map_or((0, 0), |body| (body.len, body.handles.count()))
+            .head()
+            .map_or((0, 0), |head| (head.len, head.handles.count()))
     }
 
     /// The transaction that it belongs to: the first four bytes, 0 for shorter messages.
@@ -124,7 +139,7 @@ impl Message {
 
     /// Makes it belong to a transaction. No effect on a message of fewer than four bytes.
     pub(super) fn set_txid(&mut self, txid: u32) {
-        if let Some(first) = self.bytes_mut().first_chunk_mut() {
+        if let Some(first) = self.body.bytes_mut().first_chunk_mut() {
             *first = txid.to_le_bytes();
         }
     }
@@ -133,20 +148,77 @@ impl Message {
     #[inline(always)]
     pub(super) fn take(&mut self) -> Self {
         Self {
-            body: self.body.take(),
+            body: core::mem::take(&mut self.body),
         }
     }
 
     /// Nothing in place of a message.
-    pub(super) const EMPTY: Self = Self { body: None };
+    pub(super) const EMPTY: Self = Self { body: Body::Gone };
 
     /// Takes the handles out because somebody has read the message. Waits through handles that travelled end now: the
     /// values under which they were started are gone.
     #[inline(always)]
     pub fn unload(&mut self) -> Handles {
-        match &mut self.body {
-            Some(body) => core::mem::replace(&mut body.handles, Handles::None).arrived(),
+        match self.body.head_mut() {
+            Some(head) => core::mem::replace(&mut head.handles, Handles::None).arrived(),
             None => Handles::None,
+        }
+    }
+
+    /// Destroys it. The same as dropping it, but quick for a short one without handles.
+    #[inline(always)]
+    pub fn consumed(mut self) {
+        match &self.body {
+            Body::Short(block) if !block.head.has_handles() => {}
+            _ => return,
+        }
+        if let Body::Short(block) = core::mem::take(&mut self.body) {
+            let Block { head, .. } = *block;
+            // Neither has anything to drop, and the compiler need not look.
+            core::mem::forget((head.handles, head.next));
+        }
+        core::mem::forget(self);
+    }
+}
+
+impl Body {
+    #[inline(always)]
+    fn head(&self) -> Option<&Head> {
+        match self {
+            Self::Gone => None,
+            Self::Short(block) => Some(&block.head),
+            Self::Middle(block) => Some(&block.head),
+            Self::Large(block) => Some(&block.head),
+            Self::Long(block) => Some(&block.head),
+        }
+    }
+    #[inline(always)]
+    fn head_mut(&mut self) -> Option<&mut Head> {
+        match self {
+            Self::Gone => None,
+            Self::Short(block) => Some(&mut block.head),
+            Self::Middle(block) => Some(&mut block.head),
+            Self::Large(block) => Some(&mut block.head),
+            Self::Long(block) => Some(&mut block.head),
+        }
+    }
+    #[inline(never)]
+    fn longer_bytes(&self) -> &[u8] {
+        match self {
+            Self::Gone => &[],
+            Self::Short(block) => &block.bytes[..block.head.len],
+            Self::Middle(block) => &block.bytes[..block.head.len],
+            Self::Large(block) => &block.bytes[..block.head.len],
+            Self::Long(block) => &block.bytes,
+        }
+    }
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Gone => &mut [],
+            Self::Short(block) => &mut block.bytes[..block.head.len],
+            Self::Middle(block) => &mut block.bytes[..block.head.len],
+            Self::Large(block) => &mut block.bytes[..block.head.len],
+            Self::Long(block) => &mut block.bytes,
         }
     }
 }
@@ -184,16 +256,14 @@ fn end_waits(handle: &Handle) {
 }
 
 #[inline(always)]
-fn block<const N: usize>(len: usize, long: Vec<u8>) -> ZxResult<Box<Body>> {
+fn block<B>(len: usize, bytes: B) -> ZxResult<Box<Block<B>>> {
     let block = Box::try_new_uninit().map_err(|_| ZxError::NoMemory)?;
-    let body = Body {
-        handles: Handles::None,
+    let head = Head {
         len,
-        long,
-        next: None,
-        bytes: [0; N],
+        handles: Handles::None,
+        next: Message::EMPTY,
     };
-    Ok(Box::write(block, body))
+    Ok(Box::write(block, Block { head, bytes }))
 }
 
 #[inline(never)]
@@ -209,40 +279,55 @@ fn zeros(len: usize) -> ZxResult<Vec<u8>> {
 impl Drop for Message {
     #[inline(always)]
     fn drop(&mut self) {
-        if let Some(body) = self.body.take() {
-            match &body.handles {
-                Handles::None => {}
-                Handles::One(_) | Handles::Many(_) => bury(body),
-            }
+        if self.body.head().is_some_and(Head::has_handles) {
+            bury(self.take());
+        }
+    }
+}
+
+impl Head {
+    #[inline(always)]
+    fn has_handles(&self) -> bool {
+        match self.handles {
+            Handles::None => false,
+            Handles::One(_) | Handles::Many(_) => true,
         }
     }
 }
 
 static GRAVEYARD: Mutex<Graveyard> = Mutex::new(Graveyard {
-    first: None,
+    first: Message::EMPTY,
     at_work: false,
 });
 
 /// Destroyed messages whose handles wait to be closed.
 struct Graveyard {
-    first: Option<Box<Body>>,
+    first: Message,
     at_work: bool,
 }
 
 /// Closes handles; those of messages that are destroyed on the way too.
 #[cold]
 #[inline(never)]
-fn bury(mut body: Box<Body>) {
+fn bury(mut message: Message) {
     let mut graveyard = GRAVEYARD.lock();
-    body.next = graveyard.first.take();
-    graveyard.first = Some(body);
+    if let Some(head) = message.body.head_mut() {
+        head.next = graveyard.first.take();
+    }
+    graveyard.first = message;
     if core::mem::replace(&mut graveyard.at_work, true) {
         return;
     }
-    while let Some(mut body) = graveyard.first.take() {
-        graveyard.first = body.next.take();
+    loop {
+        let mut first = graveyard.first.take();
+        let Some(head) = first.body.head_mut() else {
+            break;
+        };
+        graveyard.first = head.next.take();
+        let handles = core::mem::replace(&mut head.handles, Handles::None);
         drop(graveyard);
-        drop(body);
+        drop(first);
+        drop(handles);
         graveyard = GRAVEYARD.lock();
     }
     graveyard.at_work = false;

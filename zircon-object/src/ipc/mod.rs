@@ -8,9 +8,10 @@ pub mod fifo;
 pub mod message;
 pub mod socket;
 pub mod socket_control;
+pub mod transfer;
 
-pub use byte_ring::Removed;
 pub use channel::Channel;
 pub use fifo::Fifo;
 pub use message::Message;
 pub use socket::Socket;
+pub use transfer::{After, Failed};

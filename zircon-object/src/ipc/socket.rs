@@ -3,8 +3,9 @@
 //! What an end may do is in its signals: WRITABLE while the other end's buffer has room and nobody has shut this direction
 //! down, READABLE while the own buffer holds something, and the two thresholds.
 
-use super::byte_ring::{ByteRing, Mark, Removed};
+use super::byte_ring::ByteRing;
 use super::socket_control::{Extras, Waiting};
+use super::transfer::{After, Failed};
 use crate::object::peered::Ends;
 use crate::object::{KernelObject, Koid, ObjectBase, Peered, TypedObject};
 use alloc::collections::VecDeque;
@@ -51,16 +52,6 @@ impl Default for Inbox {
             write_threshold: 0,
         }
     }
-}
-
-/// Bytes that were looked at.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Seen {
-    /// How many were copied.
-    pub bytes: usize,
-    /// How many go when they are removed: a datagram goes as a whole.
-    whole: usize,
-    mark: Mark,
 }
 
 /// How full a socket is, as `object_get_info` tells.
@@ -117,7 +108,8 @@ impl Socket {
         self.kind
     }
 
-    /// How many bytes a write of `len` would queue now.
+    /// Queues bytes, as many of `len` as there is room for, or one datagram, and says how many. Nothing is queued for an empty
+    /// one. `fill` puts the bytes into place: it gets one part after the other, each with the number of bytes before it.
     ///
     /// # Errors
     /// - `PeerClosed`: the other end is gone.
@@ -125,141 +117,127 @@ impl Socket {
     /// - `InvalidArgs`: more than 4 GiB.
     /// - `ShouldWait`: there is no room, or not enough for the datagram.
     /// - `OutOfRange`: no buffer is large enough for the datagram.
-    pub fn writable(&self, len: usize) -> ZxResult<usize> {
-        let room = self.link.with(|ends| {
-            let room = ends.peer()?.ring.room();
-            if ends.own().write_disabled {
-                return Err(ZxError::BadState);
-            }
-            Ok(room)
-        })?;
+    /// - `NoMemory`: the buffer cannot grow.
+    /// - Those of `fill`; nothing is queued then.
+    #[inline(always)]
+    pub fn write<E>(
+        &self,
+        len: usize,
+        fill: impl FnMut(usize, &mut [u8]) -> Result<(), E>,
+    ) -> Result<usize, Failed<E>> {
+        self.link.with(|ends| self.write_locked(ends, len, fill))
+    }
+
+    #[inline(always)]
+    fn write_locked<E>(
+        &self,
+        ends: &mut Ends<'_, Self, Inbox>,
+        len: usize,
+        fill: impl FnMut(usize, &mut [u8]) -> Result<(), E>,
+    ) -> Result<usize, Failed<E>> {
+        let room = ends.peer()?.ring.room();
+        let own = ends.own();
+        let threshold = own.write_threshold;
+        if own.write_disabled {
+            return Err(Failed::Object(ZxError::BadState));
+        }
         if len == 0 {
             return Ok(0);
         }
+        let count = self.fitting(len, room)?;
+        let peer = ends.peer()?;
+        let was_empty = peer.ring.is_empty();
+        peer.ring.reserve(count)?;
+        if self.kind == Kind::Datagram {
+            peer.datagrams
+                .try_reserve(1)
+                .map_err(|_| ZxError::NoMemory)?;
+        }
+        peer.ring.add(count, fill).map_err(Failed::Copy)?;
+        if self.kind == Kind::Datagram {
+            peer.datagrams.push_back(count);
+        }
+        let mut arrived = Signals::empty();
+        arrived.set(Signals::READABLE, was_empty);
+        arrived.set(
+            Signals::SOCKET_READ_THRESHOLD,
+            peer.read_threshold > 0 && peer.ring.len() >= peer.read_threshold,
+        );
+        if !arrived.is_empty() {
+            ends.change_peer(Signals::empty(), arrived);
+        }
+        let left = room - count;
+        let mut lost = Signals::empty();
+        lost.set(Signals::WRITABLE, left == 0);
+        lost.set(Signals::SOCKET_WRITE_THRESHOLD, left < threshold);
+        if !lost.is_empty() {
+            ends.change_own(lost, Signals::empty());
+        }
+        Ok(count)
+    }
+
+    /// How many of `len` bytes, which are not none, can be queued.
+    #[inline(always)]
+    fn fitting(&self, len: usize, room: usize) -> ZxResult<usize> {
+        if len <= room {
+            return Ok(len);
+        }
         u32::try_from(len).map_err(|_| ZxError::InvalidArgs)?;
-        if room == 0 {
-            return Err(ZxError::ShouldWait);
-        }
         match self.kind {
-            Kind::Stream => Ok(len.min(room)),
+            _ if room == 0 => Err(ZxError::ShouldWait),
+            Kind::Stream => Ok(room),
             Kind::Datagram if len > Self::CAPACITY => Err(ZxError::OutOfRange),
-            Kind::Datagram if len > room => Err(ZxError::ShouldWait),
-            Kind::Datagram => Ok(len),
+            Kind::Datagram => Err(ZxError::ShouldWait),
         }
     }
 
-    /// Queues bytes, as many as there is room for, or one datagram; how many bytes. Nothing is queued for an empty one.
-    ///
-    /// # Errors
-    /// As [`Socket::writable`], and
-    /// - `NoMemory`: the buffer cannot grow.
-    pub fn write(&self, bytes: &[u8]) -> ZxResult<usize> {
-        if bytes.is_empty() {
-            return Ok(0);
-        }
-        self.link.with(|ends| {
-            if ends.own().write_disabled {
-                return Err(ZxError::BadState);
-            }
-            let peer = ends.peer()?;
-            if peer.ring.room() == 0
-                || (self.kind == Kind::Datagram && peer.ring.room() < bytes.len())
-            {
-                return Err(ZxError::ShouldWait);
-            }
-            if self.kind == Kind::Datagram {
-                peer.datagrams
-                    .try_reserve(1)
-                    .map_err(|_| ZxError::NoMemory)?;
-            }
-            let was_empty = peer.ring.is_empty();
-            let written = peer.ring.push(bytes)?;
-            if self.kind == Kind::Datagram {
-                peer.datagrams.push_back(written);
-            }
-            let reached = peer.read_threshold > 0 && peer.ring.len() >= peer.read_threshold;
-            let room = peer.ring.room();
-            let mut arrived = Signals::empty();
-            arrived.set(Signals::READABLE, was_empty);
-            arrived.set(Signals::SOCKET_READ_THRESHOLD, reached);
-            if !arrived.is_empty() {
-                ends.change_peer(Signals::empty(), arrived);
-            }
-            let threshold = ends.own().write_threshold;
-            let mut lost = Signals::empty();
-            lost.set(Signals::WRITABLE, room == 0);
-            lost.set(
-                Signals::SOCKET_WRITE_THRESHOLD,
-                threshold > 0 && room < threshold,
-            );
-            if !lost.is_empty() {
-                ends.change_own(lost, Signals::empty());
-            }
-            Ok(written)
-        })
-    }
-
-    /// Looks at the bytes from `offset` on, or at the first datagram.
+    /// Reads at most `max` bytes, or the first datagram as far as it fits, and says how many. With no room nothing is removed,
+    /// otherwise a datagram is as a whole. `copy` copies the bytes: it gets one part after the other, each with the number
+    /// of bytes before it.
     ///
     /// # Errors
     /// - `PeerClosed`: nothing is there and the other end is gone.
     /// - `BadState`: nothing is there and this direction is shut down.
     /// - `ShouldWait`: nothing is there.
-    pub fn peek(&self, offset: usize, into: &mut [u8]) -> ZxResult<Seen> {
-        self.link.with(|ends| {
-            let severed = ends.is_severed();
-            let own = ends.own();
-            if own.ring.is_empty() {
-                return Err(match (severed, own.peer_write_disabled) {
-                    (true, _) => ZxError::PeerClosed,
-                    (false, true) => ZxError::BadState,
-                    (false, false) => ZxError::ShouldWait,
-                });
-            }
-            let mark = own.ring.mark();
-            let Some(&datagram) = own.datagrams.front() else {
-                let bytes = own.ring.peek(offset, into);
-                return Ok(Seen {
-                    bytes,
-                    whole: bytes,
-                    mark,
-                });
-            };
-            let left = datagram.saturating_sub(offset).min(into.len());
-            let bytes = own.ring.peek(offset, &mut into[..left]);
-            Ok(Seen {
-                bytes,
-                whole: datagram,
-                mark,
-            })
-        })
+    /// - Those of `copy`; nothing is removed then.
+    #[inline(always)]
+    pub fn read<E>(
+        &self,
+        max: usize,
+        after: After,
+        copy: impl FnMut(usize, &[u8]) -> Result<(), E>,
+    ) -> Result<usize, Failed<E>> {
+        self.link
+            .with(|ends| self.read_locked(ends, max, after, copy))
     }
 
-    /// Removes what was looked at from the front; whether nobody else was faster.
-    pub fn remove(&self, seen: Seen) -> Removed {
-        self.link.with(|ends| {
-            let own = ends.own();
-            if own.ring.mark() != seen.mark {
-                return Removed::Overtaken;
-            }
-            let was_full = own.ring.room() == 0;
-            own.ring.remove(seen.whole);
-            if self.kind == Kind::Datagram {
-                own.datagrams.pop_front();
-            }
-            let (len, room) = (own.ring.len(), own.ring.room());
-            let mut lost = Signals::empty();
-            lost.set(Signals::READABLE, len == 0);
-            lost.set(
-                Signals::SOCKET_READ_THRESHOLD,
-                own.read_threshold > 0 && len < own.read_threshold,
-            );
-            if !lost.is_empty() {
-                ends.change_own(lost, Signals::empty());
-            }
-            tell_writer(ends, room, was_full);
-            Removed::Yes
-        })
+    #[inline(always)]
+    fn read_locked<E>(
+        &self,
+        ends: &mut Ends<'_, Self, Inbox>,
+        max: usize,
+        after: After,
+        copy: impl FnMut(usize, &[u8]) -> Result<(), E>,
+    ) -> Result<usize, Failed<E>> {
+        let severed = ends.is_severed();
+        let own = ends.own();
+        if own.ring.is_empty() {
+            return Err(Failed::Object(match (severed, own.peer_write_disabled) {
+                (true, _) => ZxError::PeerClosed,
+                (false, true) => ZxError::BadState,
+                (false, false) => ZxError::ShouldWait,
+            }));
+        }
+        let datagram = match self.kind {
+            Kind::Stream => None,
+            Kind::Datagram => own.datagrams.front().copied(),
+        };
+        let count = max.min(datagram.unwrap_or(own.ring.len()));
+        own.ring.look(count, copy).map_err(Failed::Copy)?;
+        if after == After::Remove && max > 0 {
+            remove(ends, datagram.unwrap_or(count));
+        }
+        Ok(count)
     }
 
     /// Ends directions. To do so again is no error.
@@ -364,8 +342,21 @@ fn disabled_signals(write: bool, read: bool) -> (Signals, Signals) {
     )
 }
 
-/// After a read: the other end may write again.
-fn tell_writer(ends: &mut Ends<'_, Socket, Inbox>, room: usize, was_full: bool) {
+/// Removes bytes from the front of the own buffer, or the first datagram with that many.
+#[inline(always)]
+fn remove(ends: &mut Ends<'_, Socket, Inbox>, count: usize) {
+    let own = ends.own();
+    let was_full = own.ring.room() == 0;
+    own.ring.remove(count);
+    own.datagrams.pop_front();
+    let (len, room) = (own.ring.len(), own.ring.room());
+    let mut lost = Signals::empty();
+    lost.set(Signals::READABLE, len == 0);
+    lost.set(Signals::SOCKET_READ_THRESHOLD, len < own.read_threshold);
+    if !lost.is_empty() {
+        ends.change_own(lost, Signals::empty());
+    }
+    // The other end may write again.
     let Ok(peer) = ends.peer() else { return };
     let mut set = Signals::empty();
     set.set(
@@ -422,36 +413,50 @@ mod tests {
         ((a, ha), (b, hb))
     }
 
-    fn take(socket: &Socket, max: usize) -> ZxResult<Vec<u8>> {
-        let mut bytes = vec![0; max];
-        let seen = socket.peek(0, &mut bytes)?;
-        assert_eq!(socket.remove(seen), Removed::Yes);
-        bytes.truncate(seen.bytes);
+    fn put(socket: &Socket, bytes: &[u8]) -> Result<usize, Failed<()>> {
+        socket.write(bytes.len(), |before, part| {
+            part.copy_from_slice(&bytes[before..][..part.len()]);
+            Ok(())
+        })
+    }
+
+    fn take(socket: &Socket, max: usize) -> Result<Vec<u8>, Failed<()>> {
+        let mut bytes = Vec::new();
+        let count = socket.read(max, After::Remove, |before, part| {
+            assert_eq!(before, bytes.len());
+            bytes.extend_from_slice(part);
+            Ok(())
+        })?;
+        assert_eq!(bytes.len(), count);
         Ok(bytes)
+    }
+
+    const fn object<T>(error: ZxError) -> Result<T, Failed<()>> {
+        Err(Failed::Object(error))
     }
 
     #[test]
     fn a_stream_takes_what_fits_and_is_writable_again_after_a_read() {
         let ((a, _ha), (b, _hb)) = pair(Kind::Stream);
         assert_eq!(
-            a.write(&vec![1; Socket::CAPACITY + 5]),
+            put(&a, &vec![1; Socket::CAPACITY + 5]),
             Ok(Socket::CAPACITY)
         );
         assert_eq!(
-            (a.writable(1), a.base().signals().get()),
-            (Err(ZxError::ShouldWait), Signals::empty())
+            (put(&a, b"x"), a.base().signals().get()),
+            (object(ZxError::ShouldWait), Signals::empty())
         );
         assert_eq!(take(&b, 3).unwrap(), [1, 1, 1]);
         assert_eq!(
-            (a.writable(9), a.base().signals().get()),
-            (Ok(3), Signals::WRITABLE)
+            (a.base().signals().get(), put(&a, b"123456789")),
+            (Signals::WRITABLE, Ok(3))
         );
     }
 
     #[test]
     fn a_datagram_is_read_whole_and_what_does_not_fit_is_lost() {
         let ((a, _ha), (b, _hb)) = pair(Kind::Datagram);
-        assert_eq!((a.write(b"first"), a.write(b"second")), (Ok(5), Ok(6)));
+        assert_eq!((put(&a, b"first"), put(&a, b"second")), (Ok(5), Ok(6)));
         assert_eq!(
             b.fill(),
             Fill {
@@ -462,19 +467,22 @@ mod tests {
         );
         assert_eq!(take(&b, 2).unwrap(), b"fi");
         assert_eq!(take(&b, 100).unwrap(), b"second");
-        assert_eq!(take(&b, 1), Err(ZxError::ShouldWait));
-        assert_eq!(a.writable(Socket::CAPACITY + 1), Err(ZxError::OutOfRange));
+        assert_eq!(take(&b, 1), object(ZxError::ShouldWait));
+        assert_eq!(
+            put(&a, &vec![0; Socket::CAPACITY + 1]),
+            object(ZxError::OutOfRange)
+        );
     }
 
     #[test]
     fn after_a_shutdown_what_is_there_can_be_read_and_then_nothing() {
         let ((a, _ha), (b, hb)) = pair(Kind::Stream);
-        assert_eq!(a.write(b"rest"), Ok(4));
+        assert_eq!(put(&a, b"rest"), Ok(4));
         a.shutdown(Shutdown {
             write: true,
             read: false,
         });
-        assert_eq!(a.writable(1), Err(ZxError::BadState));
+        assert_eq!(put(&a, b"x"), object(ZxError::BadState));
         assert_eq!(a.base().signals().get(), Signals::SOCKET_WRITE_DISABLED);
         assert!(b
             .base()
@@ -483,14 +491,14 @@ mod tests {
             .contains(Signals::SOCKET_PEER_WRITE_DISABLED));
         assert_eq!(take(&b, 9).unwrap(), b"rest");
         assert_eq!(
-            (take(&b, 9), b.write(b"back")),
-            (Err(ZxError::BadState), Ok(4))
+            (take(&b, 9), put(&b, b"back")),
+            (object(ZxError::BadState), Ok(4))
         );
         drop(hb);
         assert_eq!(take(&a, 9).unwrap(), b"back");
         assert_eq!(
-            (take(&a, 9), a.writable(1)),
-            (Err(ZxError::PeerClosed), Err(ZxError::PeerClosed))
+            (take(&a, 9), put(&a, b"x")),
+            (object(ZxError::PeerClosed), object(ZxError::PeerClosed))
         );
     }
 
@@ -504,13 +512,13 @@ mod tests {
             .signals()
             .get()
             .contains(Signals::SOCKET_WRITE_THRESHOLD));
-        assert_eq!(a.write(b"123"), Ok(3));
+        assert_eq!(put(&a, b"123"), Ok(3));
         assert!(!b
             .base()
             .signals()
             .get()
             .contains(Signals::SOCKET_READ_THRESHOLD));
-        assert_eq!(a.write(b"4"), Ok(1));
+        assert_eq!(put(&a, b"4"), Ok(1));
         assert!(b
             .base()
             .signals()

@@ -3,7 +3,7 @@
 //! Each end has room for one control message and for one socket. Both are apart from the data: shutting a direction down does
 //! not touch them.
 
-use super::{Removed, Socket};
+use super::Socket;
 use crate::object::{Handle, KernelObject};
 use alloc::vec::Vec;
 use zx_abi::limits::SOCKET_CONTROL_MAX;
@@ -44,6 +44,16 @@ pub struct ControlSeen {
     /// How many bytes were copied.
     pub bytes: usize,
     removed: usize,
+}
+
+/// What became of an attempt to remove what was looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use = "what somebody else took first must not be given to the program"]
+pub enum Removed {
+    /// It is gone.
+    Yes,
+    /// Somebody else took it first: look again.
+    Overtaken,
 }
 
 impl Socket {

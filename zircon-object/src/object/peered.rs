@@ -148,6 +148,11 @@ impl<T, S> Ends<'_, T, S> {
         &mut self.ends[self.side as usize].state
     }
 
+    /// Both ends' states, of an object that is being made.
+    pub fn both(&mut self) -> [&mut S; 2] {
+        self.ends.each_mut().map(|end| &mut end.state)
+    }
+
     /// Whether this end has not been severed itself: it has not lost its last handle.
     pub fn is_open(&self) -> bool {
         self.ends[self.side as usize].open

@@ -3,11 +3,11 @@
 //! The timer's lock decides between arming, cancelling and firing: what fires late, after another CPU has set the timer anew,
 //! finds a deadline that has not come and does nothing.
 
-use crate::alloc_try::try_arc;
+use crate::alloc_try::try_arc_cyclic;
 use crate::object::{KernelObject, ObjectBase, TypedObject};
 use crate::runtime::TIMERS;
 use crate::task::job_policy::SlackMode;
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
 use executor::{Action, OnTimer, TimerSlot};
 use kernel_hal::sync::Mutex;
 use kernel_hal::time::NEVER;
@@ -39,17 +39,21 @@ impl Timer {
     /// - `NoMemory`: the kernel heap is exhausted.
     pub fn create(mode: SlackMode) -> ZxResult<Arc<Self>> {
         let slot = TIMERS.register().map_err(|_| ZxError::NoMemory)?;
-        try_arc(Self {
-            base: ObjectBase::new(Signals::empty()),
-            mode,
-            slot,
-            setting: Mutex::new(None),
+        try_arc_cyclic(|this: &Weak<Self>| {
+            slot.set_standing(Action::CallOwner(this.clone()));
+            Self {
+                base: ObjectBase::new(Signals::empty()),
+                mode,
+                slot,
+                setting: Mutex::new(None),
+            }
         })
     }
 
     /// Sets it, in place of what it was set to. A deadline that has passed fires it at once. With slack it fires together with
     /// a timer that is already armed inside the window, if there is one.
-    pub fn set(self: &Arc<Self>, deadline: i64, slack: i64) {
+    #[inline(always)]
+    pub fn set(&self, deadline: i64, slack: i64) {
         let wakes = {
             let mut setting = self.setting.lock();
             if deadline <= kernel_hal::time::now() {
@@ -73,21 +77,27 @@ impl Timer {
         wakes.wake();
     }
 
-    fn arm(self: &Arc<Self>, deadline: i64, slack: i64) -> i64 {
-        let action = Action::Call(self.clone());
+    #[inline(always)]
+    fn arm(&self, deadline: i64, slack: i64) -> i64 {
         if slack == 0 || deadline == NEVER {
-            self.slot.arm(deadline, action);
+            self.slot.rearm(deadline);
             return deadline;
         }
+        self.arm_coalesced(deadline, slack)
+    }
+
+    #[inline(never)]
+    fn arm_coalesced(&self, deadline: i64, slack: i64) -> i64 {
         let window = self.mode.deadline(deadline, slack);
         let (first, last) = (
             deadline.saturating_sub(window.early),
             deadline.saturating_add(window.late),
         );
-        self.slot.arm_coalesced(first..=last, deadline, action)
+        self.slot.rearm_coalesced(first..=last, deadline)
     }
 
     /// Disarms it and takes SIGNALED back.
+    #[inline(always)]
     pub fn cancel(&self) {
         let wakes = {
             let mut setting = self.setting.lock();

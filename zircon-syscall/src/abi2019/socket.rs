@@ -1,9 +1,9 @@
 //! Control messages and shared sockets, which only the levels before 2020 have.
 
-use crate::socket::After;
 use crate::Caller;
 use kernel_hal::user::{UserIn, UserOut};
-use zircon_object::ipc::{Removed, Socket};
+use zircon_object::ipc::socket_control::Removed;
+use zircon_object::ipc::{After, Socket};
 use zx_abi::{HandleValue, Rights, ZxResult};
 
 /// `socket_write` with the option CONTROL.

@@ -88,24 +88,26 @@ pub(crate) async fn sys_object_wait_many(
     if count > caller.level().wait_many_max {
         return Err(ZxError::OutOfRange);
     }
+    let seen = if count <= FEW {
+        look::<FEW>(caller, items, count, deadline)?
+    } else {
+        look::<WAIT_MANY_MAX>(caller, items, count, deadline)?
+    };
+    if seen == Seen::Wanted {
+        return Ok(());
+    }
     let mut list = caller.read_vec(items.input(), count)?;
     let mut targets = Vec::new();
     targets
         .try_reserve_exact(count)
         .map_err(|_| ZxError::NoMemory)?;
-    let mut satisfied = false;
-    for item in &mut list {
+    for item in &list {
         let (object, handle) = caller.get_any(item.handle, Rights::WAIT)?;
-        item.pending = object.base().signals().get();
-        satisfied |= item.pending.intersects(item.waitfor);
         targets.push(WaitTarget {
             object,
             handle,
             signals: item.waitfor,
         });
-    }
-    if satisfied {
-        return caller.write_slice(items.output(), &list);
     }
     let mut wait = Wait::start(targets)?;
     let deadline = if count == 0 {
@@ -126,6 +128,47 @@ pub(crate) async fn sys_object_wait_many(
     }
     caller.write_slice(items.output(), &list)?;
     outcome
+}
+
+/// Few items are the rule, and clearing a large buffer costs more than they do.
+const FEW: usize = 8;
+
+/// Whether a wait has to begin at all.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// A wanted signal; the items are written.
+    Wanted,
+    /// None, and there is time.
+    Nothing,
+}
+
+/// Looks at the objects before anything is made for a wait: when a wanted signal is there, or the time is over, that is all.
+#[inline(never)]
+fn look<const N: usize>(
+    caller: &Caller<'_>,
+    items: UserInOut<WaitItem>,
+    count: usize,
+    deadline: i64,
+) -> ZxResult<Seen> {
+    let mut list = [WaitItem::default(); N];
+    let list = &mut list[..count.min(N)];
+    caller.read_slice(items.input(), list)?;
+    let mut satisfied = false;
+    for item in &mut *list {
+        let (object, _) = caller.get_any(item.handle, Rights::WAIT)?;
+        item.pending = object.base().signals().get();
+        satisfied |= item.pending.intersects(item.waitfor);
+    }
+    if satisfied {
+        return caller
+            .write_slice(items.output(), list)
+            .map(|()| Seen::Wanted);
+    }
+    if kernel_hal::time::now() >= deadline {
+        caller.write_slice(items.output(), list)?;
+        return Err(ZxError::TimedOut);
+    }
+    Ok(Seen::Nothing)
 }
 
 /// What the program hears of a wait: the outer error ends the call at once, the inner one comes after `observed` is written.

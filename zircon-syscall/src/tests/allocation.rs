@@ -1,10 +1,11 @@
 //! How often whole calls, from shim to object, ask the heap for memory.
 
-use super::{input, now, output, Program};
-use crate::{channel, fifo, object, port, socket, timer};
+use super::{both, input, now, output, Program};
+use crate::{channel, fifo, futex, object, port, socket, timer};
 
 use kernel_hal_hosted::heap::{allocations, CountingHeap};
-use zx_abi::{PortPacket, Signals, Status, ZxResult};
+use std::vec::Vec;
+use zx_abi::{PortPacket, Signals, Status, WaitItem, ZxError, ZxResult};
 
 #[global_allocator]
 static HEAP: CountingHeap = CountingHeap;
@@ -100,33 +101,93 @@ fn a_message_of_up_to_1_kib_takes_one_buffer_and_nothing_else() {
     }
 }
 
-/// What is copied by way of the stack; longer transfers take a buffer each.
-const SHORT: usize = 256;
-
 #[test]
-fn short_transfers_through_sockets_take_no_memory() {
+fn objects_that_are_ready_are_waited_for_without_memory_however_many() {
     let program = Program::new();
     let caller = program.caller();
-    for options in [0, 1] {
-        let (a, b) = program.two(|a, b| socket::sys_socket_create(&caller, options, a, b));
-        let data = program.room(SHORT);
-        let round = || {
-            socket::sys_socket_write(&caller, a, 0, input(data), SHORT, output(0))?;
-            socket::sys_socket_read(&caller, b, 0, output(data), SHORT, output(0))
+    for count in [1, 8, 9, 64] {
+        let items: Vec<WaitItem> = (0..count)
+            .map(|_| WaitItem {
+                handle: program.event(),
+                waitfor: Signals::SIGNALED,
+                pending: Signals::empty(),
+            })
+            .collect();
+        let at = program.put(&items[..]);
+        let wait = || {
+            now(object::wait::sys_object_wait_many(
+                &caller,
+                both(at),
+                count,
+                0,
+            ))
         };
-        assert_eq!(in_the_long_run(round), 0);
+        // Not ready, and no time: nothing is made for a wait either.
+        let timed_out = || match wait() {
+            Err(ZxError::TimedOut) => Ok(()),
+            other => other,
+        };
+        assert_eq!(in_the_long_run(timed_out), 0, "{count} objects, time-out");
+        let last = items[count - 1].handle;
+        object::signal::sys_object_signal(&caller, last, Signals::empty(), Signals::SIGNALED)
+            .unwrap();
+        assert_eq!(in_the_long_run(wait), 0, "{count} objects");
     }
 }
 
 #[test]
-fn short_transfers_through_fifos_take_no_memory() {
+fn waits_that_end_in_a_packet_take_no_memory() {
     let program = Program::new();
-    let caller = program.caller();
-    let (a, b) = program.two(|a, b| fifo::sys_fifo_create(&caller, 16, 16, 0, a, b));
-    let data = program.room(SHORT);
+    let (caller, event) = (program.caller(), program.event());
+    let port = program.one(|out| port::sys_port_create(&caller, 0, out));
+    let at = program.room(size_of::<PortPacket>());
     let round = || {
-        fifo::sys_fifo_write(&caller, a, 16, input(data), 16, output(0))?;
-        fifo::sys_fifo_read(&caller, b, 16, output(data), 16, output(0))
+        port::sys_object_wait_async(&caller, event, port, 1, Signals::SIGNALED, 0)?;
+        let (set, none) = (Signals::SIGNALED, Signals::empty());
+        object::signal::sys_object_signal(&caller, event, none, set)?;
+        now(port::sys_port_wait(&caller, port, i64::MAX, output(at)))?;
+        object::signal::sys_object_signal(&caller, event, set, none)
     };
     assert_eq!(in_the_long_run(round), 0);
+}
+
+#[test]
+fn waking_nobody_at_a_futex_takes_no_memory() {
+    let program = Program::new();
+    let caller = program.caller();
+    let at = program.room(4);
+    let wake = || futex::sys_futex_wake(&caller, input(at), 1);
+    assert_eq!(in_the_long_run(wake), 0);
+}
+
+#[test]
+fn transfers_through_sockets_take_no_memory_once_the_buffer_has_grown() {
+    let program = Program::new();
+    let caller = program.caller();
+    for options in [0, 1] {
+        let (a, b) = program.two(|a, b| socket::sys_socket_create(&caller, options, a, b));
+        for len in [1, 256, 4096, 3 * 4096] {
+            let data = program.room(len);
+            let round = || {
+                socket::sys_socket_write(&caller, a, 0, input(data), len, output(0))?;
+                socket::sys_socket_read(&caller, b, 0, output(data), len, output(0))
+            };
+            assert_eq!(in_the_long_run(round), 0, "{len} bytes");
+        }
+    }
+}
+
+#[test]
+fn transfers_through_fifos_take_no_memory() {
+    let program = Program::new();
+    let caller = program.caller();
+    let (a, b) = program.two(|a, b| fifo::sys_fifo_create(&caller, 256, 16, 0, a, b));
+    let data = program.room(4096);
+    for count in [1, 16, 256] {
+        let round = || {
+            fifo::sys_fifo_write(&caller, a, 16, input(data), count, output(0))?;
+            fifo::sys_fifo_read(&caller, b, 16, output(data), count, output(0))
+        };
+        assert_eq!(in_the_long_run(round), 0, "{count} elements");
+    }
 }

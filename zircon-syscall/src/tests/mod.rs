@@ -5,6 +5,7 @@ mod channel;
 mod futex;
 mod signalling;
 mod socket2019;
+mod straddling;
 mod transfer;
 
 use crate::{Caller, Level, VdsoAbi};
