@@ -12,8 +12,8 @@ use zircon_object::runtime::{self, EXECUTOR};
 use zircon_object::task::exception::raise;
 use zircon_object::task::thread::{Attention, Last, Suspended, Waited};
 use zircon_object::task::{BlockedOn, Deadline, Thread};
-use zircon_object::vm::Fault;
-use zircon_syscall::{Caller, Left, VdsoAbi};
+use zircon_object::vm::{Fault, Rest};
+use zircon_syscall::{Caller, Delivery, Left, NeededFor, VdsoAbi};
 use zx_abi::{Status, ZxError, ZxResult};
 
 /// What all threads need to know of the vDSO; set once, before the first thread starts.
@@ -87,8 +87,13 @@ async fn run(thread: &Arc<Thread>, mut context: Box<UserContext>, abi: &'static 
                     Ok(()) => {}
                     Err(Fault::Pager) => {
                         if let Some(page) = thread.process().space().ask_for(addr) {
-                            // Whatever ends the wait, the access is tried again and shows what became of the page.
-                            let _ = thread.block(BlockedOn::Pager, Deadline::NEVER, page).await;
+                            // Unless the pager says that it failed, the access is tried again and shows what became of the
+                            // page.
+                            let wait = thread.block(BlockedOn::Pager, Deadline::NEVER, page);
+                            if let Ok(Err(_)) = wait.await {
+                                let cause = Cause::PageFault { addr, code };
+                                context = exception::raise(thread, context, cause).await;
+                            }
                         }
                     }
                     Err(_) => {
@@ -110,7 +115,7 @@ async fn serve(caller: &Caller<'_>, mut context: Box<UserContext>, left: Left) -
         Left::Done(value) => value,
         Left::Wait => zircon_syscall::complete(caller, &context.regs).await,
         Left::Bad => {
-            context.regs.rax = i64::from(Status::from(ZxError::BadSyscall).0) as u64;
+            context.regs.rax = raw(ZxError::BadSyscall);
             return exception::raise(caller.thread(), context, Cause::BadSyscall).await;
         }
     };
@@ -131,20 +136,76 @@ async fn finish(
     /// Bytes of the `syscall` instruction.
     const SYSCALL_LEN: u64 = 2;
     if let Some(page) = caller.take_wanted_page(value) {
-        // Whatever ends the wait, the program makes the call again (its number is still in rax) and sees what became of the
-        // page.
-        let _ = caller
+        let wait = caller
             .thread()
-            .block(BlockedOn::Pager, Deadline::NEVER, page)
-            .await;
-        context.regs.rip -= SYSCALL_LEN;
+            .block(BlockedOn::Pager, Deadline::NEVER, page.request);
+        if let Ok(Err(error)) = wait.await {
+            context.regs.rax = raw(page.needed_for.error(error));
+        } else {
+            // The program makes the call again (its number is still in rax) and sees what became of the page.
+            context.regs.rip -= SYSCALL_LEN;
+        }
+        if caller.take_deferred() {
+            caller.forget_deferred();
+        }
         return context;
     }
     context.regs.rax = value;
+    if caller.take_unfinished() {
+        loop {
+            match caller.go_on() {
+                Ok(Rest::More) => caller.thread().yield_now().await,
+                Ok(Rest::Nothing) => break,
+                Err(error) => {
+                    context.regs.rax = raw(error);
+                    break;
+                }
+            }
+        }
+    }
+    if caller.take_deferred() {
+        context = deliver(caller, context).await;
+    }
     if caller.take_policy_exception() {
         return exception::raise(caller.thread(), context, Cause::Policy).await;
     }
     context
+}
+
+/// Writes the results of a call that wait for a pager. The thread can be suspended and killed meanwhile.
+async fn deliver(caller: &Caller<'_>, mut context: Box<UserContext>) -> Box<UserContext> {
+    let thread = caller.thread();
+    loop {
+        let failure = match caller.deliver() {
+            Delivery::Done => return context,
+            Delivery::Failed(error) => error,
+            Delivery::Waits(page) => {
+                match thread.block(BlockedOn::Pager, Deadline::NEVER, page).await {
+                    Ok(Ok(())) => continue,
+                    Ok(Err(error)) => NeededFor::Buffer.error(error),
+                    Err(_) => match thread.attention() {
+                        Attention::None => continue,
+                        Attention::Suspend => {
+                            context = suspended(thread, context).await;
+                            continue;
+                        }
+                        Attention::Kill => {
+                            caller.forget_deferred();
+                            return context;
+                        }
+                    },
+                }
+            }
+        };
+        caller.forget_deferred();
+        context.regs.rax = raw(failure);
+        return context;
+    }
+}
+
+/// An error as a call returns it.
+fn raw(error: ZxError) -> u64 {
+    i64::cast_unsigned(i64::from(Status::from(error).0))
 }
 
 /// Stops until the last suspension is taken back or the thread is killed. Its registers can be read and written meanwhile.

@@ -1,6 +1,8 @@
 //! Who makes a call, and what a shim may do on its behalf: look up handles, ask policy, copy memory.
 
+use crate::deferred::Deferred;
 use crate::level::{self, Differences};
+use crate::unfinished::Unfinished;
 use crate::VdsoAbi;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -24,9 +26,39 @@ pub struct Caller<'a> {
     attention: AtomicU32,
     vdso_base: AtomicUsize,
     interrupted_call: Mutex<Option<PendingCall>>,
-    wanted_page: Mutex<Option<PageRequest>>,
+    wanted_page: Mutex<Option<WantedPage>>,
+    deferred: Mutex<Deferred>,
+    unfinished: Mutex<Option<Unfinished>>,
     level: &'static Differences,
     abi: &'a VdsoAbi,
+}
+
+/// A page that a call met missing before it did anything.
+pub struct WantedPage {
+    /// The wait for it; then the call is made again.
+    pub request: PageRequest,
+    /// Whose page it is.
+    pub needed_for: NeededFor,
+}
+
+/// What a missing page is part of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NeededFor {
+    /// The object of the call, which fails with what the pager says.
+    Object,
+    /// A buffer of the program, which is as good as not there when the pager cannot supply it.
+    Buffer,
+}
+
+impl NeededFor {
+    /// What the call says when the pager has failed the request with `error`.
+    #[must_use]
+    pub fn error(self, error: ZxError) -> ZxError {
+        match self {
+            Self::Object => error,
+            Self::Buffer => ZxError::InvalidArgs,
+        }
+    }
 }
 
 /// What a call can leave to do.
@@ -35,6 +67,8 @@ mod after {
     pub(super) const PAGE: u32 = 2;
     pub(super) const WAIT: u32 = 4;
     pub(super) const BAD: u32 = 8;
+    pub(super) const DEFERRED: u32 = 16;
+    pub(super) const UNFINISHED: u32 = 32;
 }
 
 /// How far a call came when it was served.
@@ -71,6 +105,8 @@ impl<'a> Caller<'a> {
             vdso_base: AtomicUsize::new(0),
             interrupted_call: Mutex::new(None),
             wanted_page: Mutex::new(None),
+            deferred: Mutex::new(Deferred::default()),
+            unfinished: Mutex::new(None),
             level: level::current(),
             abi,
         }
@@ -159,8 +195,8 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// Whether the last call left something to do before its thread goes on: see [`Caller::take_wanted_page`] and
-    /// [`Caller::take_policy_exception`].
+    /// Whether the last call left something to do before its thread goes on: see [`Caller::take_wanted_page`],
+    /// [`Caller::take_unfinished`], [`Caller::take_deferred`] and [`Caller::take_policy_exception`].
     #[inline(always)]
     pub fn has_attention(&self) -> bool {
         self.attention.load(Ordering::Relaxed) != 0
@@ -178,10 +214,44 @@ impl<'a> Caller<'a> {
     /// The wait for a page that the last call, which returned `value`, met missing before it did anything: the call is to be
     /// made again afterwards. A call that did something in spite of that is not.
     #[cold]
-    pub fn take_wanted_page(&self, value: u64) -> Option<PageRequest> {
+    pub fn take_wanted_page(&self, value: u64) -> Option<WantedPage> {
         self.attention.fetch_and(!after::PAGE, Ordering::Relaxed);
         let page = self.wanted_page.lock().take();
         page.filter(|_| value == i64::cast_unsigned(ZxError::ShouldWait as i64))
+    }
+
+    /// Whether the last call has results that wait for a pager, see [`Caller::deliver`]. Asking resets it.
+    #[cold]
+    pub fn take_deferred(&self) -> bool {
+        self.attention
+            .fetch_and(!after::DEFERRED, Ordering::Relaxed)
+            & after::DEFERRED
+            != 0
+    }
+
+    /// Whether the last call left work to its thread, see [`Caller::go_on`]. Asking resets it.
+    #[cold]
+    pub fn take_unfinished(&self) -> bool {
+        self.attention
+            .fetch_and(!after::UNFINISHED, Ordering::Relaxed)
+            & after::UNFINISHED
+            != 0
+    }
+
+    pub(crate) fn unfinished(&self) -> &Mutex<Option<Unfinished>> {
+        &self.unfinished
+    }
+
+    pub(crate) fn note_unfinished(&self) {
+        self.leave(after::UNFINISHED);
+    }
+
+    pub(crate) fn deferred(&self) -> &Mutex<Deferred> {
+        &self.deferred
+    }
+
+    pub(crate) fn note_deferred(&self) {
+        self.leave(after::DEFERRED);
     }
 
     /// The `channel_call` that a suspension interrupted: it waits here for `channel_call_finish`.
@@ -333,7 +403,7 @@ impl<'a> Caller<'a> {
         match self.process.space().fault(fault.addr, fault.access) {
             Ok(()) => Ok(()),
             Err(Fault::Pager) => match self.process.space().ask_for(fault.addr) {
-                Some(request) => Err(self.want_page(request)),
+                Some(request) => Err(self.want_page(request, NeededFor::Buffer)),
                 None => Ok(()),
             },
             Err(_) => Err(ZxError::InvalidArgs),
@@ -341,11 +411,21 @@ impl<'a> Caller<'a> {
     }
 
     /// Makes the thread wait for a page before it makes the call again, once the call has returned this error.
-    pub(crate) fn want_page(&self, request: PageRequest) -> ZxError {
-        let old = self.wanted_page.lock().replace(request);
+    pub(crate) fn want_page(&self, request: PageRequest, needed_for: NeededFor) -> ZxError {
+        let wanted = WantedPage {
+            request,
+            needed_for,
+        };
+        let old = self.wanted_page.lock().replace(wanted);
         drop(old);
         self.leave(after::PAGE);
         ZxError::ShouldWait
+    }
+
+    /// Takes back [`Caller::want_page`]: somebody else waits for the page.
+    pub(crate) fn unwant_page(&self) -> Option<PageRequest> {
+        self.attention.fetch_and(!after::PAGE, Ordering::Relaxed);
+        self.wanted_page.lock().take().map(|wanted| wanted.request)
     }
 
     /// Reads one value.
@@ -389,13 +469,17 @@ impl<'a> Caller<'a> {
         Ok(values)
     }
 
-    /// Writes one value.
+    /// Writes one value; later, if a pager has to supply the memory.
     ///
     /// # Errors
     /// - `InvalidArgs`: the memory cannot be written.
+    /// - `NoMemory`: no kernel memory to keep the value until it can.
     #[inline(always)]
     pub(crate) fn write<T: IntoBytes + Immutable>(&self, to: UserOut<T>, value: &T) -> ZxResult {
-        self.with_faults(|| to.write(value))
+        match self.with_faults(|| to.write(value)) {
+            Ok(()) => Ok(()),
+            Err(error) => self.defer(error, to.addr(), value.as_bytes(), &[]),
+        }
     }
 
     /// Writes one value unless the pointer is NULL.
@@ -415,17 +499,30 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// Writes values back to back.
+    /// Writes values back to back; later, if a pager has to supply the memory.
     ///
     /// # Errors
     /// - `InvalidArgs`: the memory cannot be written.
+    /// - `NoMemory`: no kernel memory to keep them until it can.
     #[inline(always)]
     pub(crate) fn write_slice<T: IntoBytes + Immutable>(
         &self,
         to: UserOut<T>,
         values: &[T],
     ) -> ZxResult {
-        self.with_faults(|| to.write_slice(values))
+        match self.with_faults(|| to.write_slice(values)) {
+            Ok(()) => Ok(()),
+            Err(error) => self.defer(error, to.addr(), values.as_bytes(), &[]),
+        }
+    }
+
+    /// Writes bytes of a call that has no effect but this and can be made again as a whole.
+    ///
+    /// # Errors
+    /// - `InvalidArgs`: the memory cannot be written.
+    /// - `ShouldWait`: a pager has to supply it, see [`Caller::resolve`].
+    pub(crate) fn write_or_start_over(&self, to: UserOut<u8>, bytes: &[u8]) -> ZxResult {
+        self.with_faults(|| to.write_slice(bytes))
     }
 
     /// Reads a name: at most 31 bytes are kept of `len`. NULL is an error even when `len` is 0.

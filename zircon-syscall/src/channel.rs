@@ -181,7 +181,10 @@ fn accept_one<T: Record>(caller: &Caller<'_>, handle: Handle, out: UserOut<T>) -
         table.reserve(1)?;
         table.add(handle)?
     };
-    let copied = caller.write(out, &record.with_value(value));
+    let record = record.with_value(value);
+    let copied = caller
+        .with_faults(|| out.write(&record))
+        .or_else(|error| caller.defer(error, out.addr(), record.as_bytes(), &[value]));
     if copied.is_err() {
         take_back(caller, &[value]);
     }
@@ -205,9 +208,12 @@ fn accept_up_to<T: Record, const N: usize>(
             *record = description.with_value(*value);
         }
     }
-    let copied = caller.write_slice(out, &records[..count]);
+    let (records, values) = (&records[..count], &values[..count]);
+    let copied = caller
+        .with_faults(|| out.write_slice(records))
+        .or_else(|error| caller.defer(error, out.addr(), records.as_bytes(), values));
     if copied.is_err() {
-        take_back(caller, &values[..count]);
+        take_back(caller, values);
     }
     copied
 }

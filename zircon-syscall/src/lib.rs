@@ -17,6 +17,7 @@ pub mod abi;
 mod abi2019;
 mod args;
 pub mod caller;
+mod deferred;
 mod level;
 mod out;
 
@@ -50,12 +51,14 @@ mod tests;
 mod thread;
 mod time;
 mod timer;
+mod unfinished;
 mod vmar;
 mod vmo;
 
 pub use abi::VdsoAbi;
 use args::{arg, result};
-pub use caller::{Caller, Left};
+pub use caller::{Caller, Left, NeededFor, WantedPage};
+pub use deferred::Delivery;
 use kernel_hal::context::GeneralRegs;
 pub use level::Level;
 use zx_abi::syscalls::SyscallId;

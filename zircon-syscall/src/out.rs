@@ -14,7 +14,7 @@ impl Caller<'_> {
     #[inline(always)]
     pub(crate) fn give(&self, handle: Handle, out: UserOut<HandleValue>) -> ZxResult {
         let value = self.process().add_handle(handle)?;
-        match self.write(out, &value) {
+        match self.tell(out, value) {
             Ok(()) => Ok(()),
             Err(error) => self.take_back(value, error),
         }
@@ -36,12 +36,21 @@ impl Caller<'_> {
             .add_handle(handles.1)
             .or_else(|error| self.take_back(first, error))?;
         let written = self
-            .write(outs.0, &first)
-            .and_then(|()| self.write(outs.1, &second));
+            .tell(outs.0, first)
+            .and_then(|()| self.tell(outs.1, second));
         written.or_else(|error| {
             let _ = self.take_back::<()>(second, error);
             self.take_back(first, error)
         })
+    }
+
+    /// Writes the value of a new handle, which is closed when the memory turns out never to be there.
+    #[inline(always)]
+    fn tell(&self, out: UserOut<HandleValue>, value: HandleValue) -> ZxResult {
+        match self.with_faults(|| out.write(&value)) {
+            Ok(()) => Ok(()),
+            Err(error) => self.defer(error, out.addr(), &value.to_ne_bytes(), &[value]),
+        }
     }
 
     #[cold]

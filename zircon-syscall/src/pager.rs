@@ -6,7 +6,8 @@ use zircon_object::object::Handle;
 use zircon_object::signal::Port;
 use zircon_object::task::PolicyCondition;
 use zircon_object::vm::{Pager, Vmo, PAGE_SIZE};
-use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
+use zx_abi::vm_options::PagerOp;
+use zx_abi::{HandleValue, Rights, Status, ZxError, ZxResult};
 
 /// `pager_create`
 pub(crate) fn sys_pager_create(
@@ -56,6 +57,43 @@ pub(crate) fn sys_pager_detach_vmo(
     let pager = caller.get::<Pager>(pager, Rights::empty())?;
     let vmo = caller.get::<Vmo>(vmo, Rights::empty())?;
     pager.detach(&vmo)
+}
+
+/// Does something with a range of one of the pager's VMOs: FAIL ends requests with the status in `data`.
+///
+/// # Errors
+/// - `InvalidArgs`: not whole pages.
+/// - `BadHandle`, `WrongType`: the pager's handle or the VMO's is bad.
+/// - `InvalidArgs`: the VMO is not one of this pager, or `data` is no status that a pager may say.
+/// - `OutOfRange`: not wholly inside.
+/// - `NotSupported`: no such operation.
+pub(crate) fn sys_pager_op_range(
+    caller: &Caller<'_>,
+    pager: HandleValue,
+    op: u32,
+    pager_vmo: HandleValue,
+    offset: u64,
+    length: u64,
+    data: u64,
+) -> ZxResult {
+    let page = PAGE_SIZE as u64;
+    if !offset.is_multiple_of(page) || !length.is_multiple_of(page) {
+        return Err(ZxError::InvalidArgs);
+    }
+    let pager = caller.get::<Pager>(pager, Rights::empty())?;
+    let vmo = caller.get::<Vmo>(pager_vmo, Rights::empty())?;
+    pager.check(&vmo)?;
+    match PagerOp::from_raw(op) {
+        Some(PagerOp::Fail) => {
+            let status = i32::try_from(data.cast_signed()).map_err(|_| ZxError::InvalidArgs)?;
+            let error = Status(status)
+                .into_result()
+                .err()
+                .ok_or(ZxError::InvalidArgs)?;
+            pager.fail(&vmo, offset, length, error)
+        }
+        None => Err(ZxError::NotSupported),
+    }
 }
 
 /// Moves pages from one VMO into one of the pager's.

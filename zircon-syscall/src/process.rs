@@ -1,5 +1,6 @@
 //! Processes: create, start, exit, and access to their memory.
 
+use crate::caller::NeededFor;
 use crate::Caller;
 use alloc::vec::Vec;
 use kernel_hal::user::{UserIn, UserOut};
@@ -110,10 +111,14 @@ pub(crate) async fn sys_process_read_memory(
             .read_memory(vaddr.wrapping_add(done), &mut piece[..want])
         {
             Ok(got) => got,
+            Err(ZxError::ShouldWait) => {
+                ask_for(caller, &process, vaddr.wrapping_add(done), want)?;
+                continue;
+            }
             Err(error) if done == 0 => return Err(error),
             Err(_) => break,
         };
-        caller.write_slice(buffer.element(done), &piece[..got])?;
+        caller.write_or_start_over(buffer.element(done), &piece[..got])?;
         done += got;
         if got < want {
             break;
@@ -156,6 +161,10 @@ pub(crate) async fn sys_process_write_memory(
             .write_memory(vaddr.wrapping_add(done), &piece[..want])
         {
             Ok(got) => got,
+            Err(ZxError::ShouldWait) => {
+                ask_for(caller, &process, vaddr.wrapping_add(done), want)?;
+                continue;
+            }
             Err(error) if done == 0 => return Err(error),
             Err(_) => break,
         };
@@ -166,6 +175,16 @@ pub(crate) async fn sys_process_write_memory(
         caller.thread().yield_now().await;
     }
     caller.write(actual, &done)
+}
+
+/// Asks the pager of a mapping for what of the range is missing. The call is made again as a whole: it reads or writes the
+/// same bytes once more.
+#[cold]
+fn ask_for(caller: &Caller<'_>, process: &Process, vaddr: usize, len: usize) -> ZxResult {
+    match process.space().ask_for_range(vaddr, len) {
+        Some(request) => Err(caller.want_page(request, NeededFor::Object)),
+        None => Ok(()),
+    }
 }
 
 fn not_dead(process: &Process) -> ZxResult {

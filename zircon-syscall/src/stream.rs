@@ -1,5 +1,6 @@
 //! Streams.
 
+use crate::caller::NeededFor;
 use crate::vmo::{ask_for, transfer};
 use crate::Caller;
 use alloc::vec::Vec;
@@ -159,6 +160,7 @@ fn write(
     let stream = caller.get::<Stream>(handle, Rights::WRITE)?;
     let (buffers, total) = buffers(caller, vector, count)?;
     let vmo = stream.vmo();
+    ask_for_buffers(caller, &buffers)?;
     ask_for(caller, vmo, stream.start_of(at), total, u64::MAX)?;
     let range = stream.begin_write(at, total)?;
     copy(caller, &buffers, range, actual, |offset, buffer, len| {
@@ -182,6 +184,7 @@ fn read(
     let stream = caller.get::<Stream>(handle, Rights::READ)?;
     let (buffers, total) = buffers(caller, UserIn::new(vector.addr()), count)?;
     let vmo = stream.vmo();
+    ask_for_buffers(caller, &buffers)?;
     // Pages that a pager has are asked for while the call can still be made again.
     ask_for(caller, vmo, stream.start_of(at), total, u64::MAX)?;
     let range = stream.begin_read(at, total);
@@ -190,6 +193,21 @@ fn read(
             vmo.read_to_user(offset, user, len)
         })
     })
+}
+
+/// Asks for memory of the program that a pager has yet to supply: once the range is fixed, and the position has moved, the call
+/// cannot be made again.
+fn ask_for_buffers(caller: &Caller<'_>, buffers: &[Iovec]) -> ZxResult {
+    for buffer in buffers {
+        let missing = caller
+            .process()
+            .space()
+            .ask_for_range(buffer.buffer, buffer.capacity);
+        if let Some(request) = missing {
+            return Err(caller.want_page(request, NeededFor::Buffer));
+        }
+    }
+    Ok(())
 }
 
 /// The buffers and how many bytes they have together.

@@ -1,14 +1,18 @@
 //! VMARs: allocate, map, unmap, protect, destroy, operations on ranges.
 
+use crate::caller::NeededFor;
 use crate::level::RootVmarEnd;
+use crate::unfinished::{Unfinished, MAP_STEP};
 use crate::Caller;
 use kernel_hal::user::{UserInOut, UserOut};
 use kernel_hal::VirtAddr;
 use zircon_object::object::Handle;
-use zircon_object::vm::{Perms, RangeOp, VmOptions, Vmar, Vmo};
+use zircon_object::vm::{Perms, RangeOp, Rest, VmOptions, Vmar, Vmo, PAGE_SIZE};
 use zx_abi::vm_options::VmarOp;
 use zx_abi::{HandleValue, ObjectType, Rights, ZxError, ZxResult};
 
+/// Bytes that `vmar_op_range` handles between two chances to do something else.
+const STEP: usize = 64 * PAGE_SIZE;
 /// `vmar_op_range` with COMMIT: what programs of 2020 ask for under the number that VMOs use.
 const COMMIT: u32 = zx_abi::vm_options::VmoOp::Commit.raw();
 
@@ -62,7 +66,10 @@ pub(crate) fn sys_vmar_destroy(caller: &Caller<'_>, handle: HandleValue) -> ZxRe
     if vmar.is_root() && caller.level().root_vmar_end == RootVmarEnd::WithProcess {
         return Err(ZxError::AccessDenied);
     }
-    vmar.destroy()
+    if vmar.destroy_step()? == Rest::More {
+        caller.leave_unfinished(Unfinished::Destroy(vmar));
+    }
+    Ok(())
 }
 
 /// Maps part of a VMO.
@@ -88,14 +95,15 @@ pub(crate) fn sys_vmar_map(
         return Err(ZxError::AccessDenied);
     }
     let cap = perms_for(vmar_rights & vmo_rights);
-    let base = vmar.map(
-        VmOptions::from_bits_retain(options),
-        vmar_offset,
-        &vmo,
-        vmo_offset,
-        len,
-        cap,
-    )?;
+    let options = VmOptions::from_bits_retain(options);
+    // What is very long is entered in steps.
+    let in_steps = len > MAP_STEP && options.contains(VmOptions::MAP_RANGE);
+    let base = vmar.map(options, vmar_offset, &vmo, vmo_offset, len, cap)?;
+    if in_steps {
+        let len = len.next_multiple_of(PAGE_SIZE as u64);
+        let (vmar, addr) = (vmar.clone(), base);
+        caller.leave_unfinished(Unfinished::MapRange { vmar, addr, len });
+    }
     caller.write(mapped_addr, &(base as u64)).or_else(|error| {
         vmar.unmap(base, len)?;
         Err(error)
@@ -113,9 +121,11 @@ pub(crate) fn sys_vmar_unmap(
     addr: VirtAddr,
     len: u64,
 ) -> ZxResult {
-    caller
-        .get::<Vmar>(handle, Rights::empty())?
-        .unmap(addr, len)
+    let vmar = caller.get::<Vmar>(handle, Rights::empty())?;
+    if vmar.unmap_step(addr, len)? == Rest::More {
+        caller.leave_unfinished(Unfinished::Unmap { vmar, addr, len });
+    }
+    Ok(())
 }
 
 /// Changes the permissions of a range.
@@ -148,7 +158,7 @@ pub(crate) fn sys_vmar_protect(
 /// - `InvalidArgs`: `buffer` or `buffer_size` is not 0.
 /// - `NotSupported`: no such operation.
 /// - Otherwise what [`Vmar::op_range`] says.
-pub(crate) fn sys_vmar_op_range(
+pub(crate) async fn sys_vmar_op_range(
     caller: &Caller<'_>,
     handle: HandleValue,
     op: u32,
@@ -162,12 +172,31 @@ pub(crate) fn sys_vmar_op_range(
         return Err(ZxError::InvalidArgs);
     }
     let op = match VmarOp::from_raw(op) {
-        Some(VmarOp::Decommit) => RangeOp::Decommit,
-        Some(VmarOp::MapRange) => RangeOp::MapRange,
-        None if op == COMMIT => RangeOp::Commit,
-        None => return Err(ZxError::NotSupported),
+        Some(VmarOp::Decommit) => Some(RangeOp::Decommit),
+        Some(VmarOp::MapRange) => Some(RangeOp::MapRange),
+        None if op == COMMIT => Some(RangeOp::Commit),
+        None => None,
     };
-    vmar.op_range(op, address, size as u64)
+    vmar.check_op_range(op, address, size as u64)?;
+    let mut done = 0;
+    while done < size {
+        let (at, len) = (address + done, (size - done).min(STEP));
+        match vmar.op_range(op, at, len as u64) {
+            Err(ZxError::ShouldWait) => {
+                if let Some(request) = vmar.space().ask_for_range(at, size - done) {
+                    return Err(caller.want_page(request, NeededFor::Object));
+                }
+            }
+            result => {
+                result?;
+                done += len;
+                if done < size {
+                    caller.thread().yield_now().await;
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The rights that go with the options that are set.

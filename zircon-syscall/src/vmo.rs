@@ -1,6 +1,8 @@
 //! VMOs: create, read, write, resize, operations on ranges, children.
 
+use crate::caller::NeededFor;
 use crate::level::{ChildRequest, Decommit};
+use crate::unfinished::Unfinished;
 use crate::Caller;
 use kernel_hal::paging::CachePolicy;
 use kernel_hal::user::{UserIn, UserInOut, UserOut};
@@ -9,7 +11,7 @@ use zircon_object::dev::resource::Extent;
 use zircon_object::dev::{Bti, Resource};
 use zircon_object::object::{Handle, KernelObject};
 use zircon_object::task::PolicyCondition;
-use zircon_object::vm::{ChildKind, Progress, Resizable, Vmo, PAGE_SIZE};
+use zircon_object::vm::{ChildKind, Progress, Resizable, Rest, Vmo, PAGE_SIZE};
 use zx_abi::device::ResourceKind;
 use zx_abi::limits::PAGE_SHIFT;
 use zx_abi::vm_options::{VmoChildOptions, VmoOp, VmoOptions};
@@ -138,7 +140,7 @@ pub(crate) fn ask_for(
     most: u64,
 ) -> ZxResult {
     match vmo.ask_for(offset, len, most)? {
-        Some(request) => Err(caller.want_page(request)),
+        Some(request) => Err(caller.want_page(request, NeededFor::Object)),
         None => Ok(()),
     }
 }
@@ -155,7 +157,11 @@ pub(crate) fn sys_vmo_get_size(
 
 /// `vmo_set_size`
 pub(crate) fn sys_vmo_set_size(caller: &Caller<'_>, handle: HandleValue, size: u64) -> ZxResult {
-    caller.get::<Vmo>(handle, Rights::WRITE)?.set_size(size)
+    let vmo = caller.get::<Vmo>(handle, Rights::WRITE)?;
+    if vmo.set_size_step(size)? == Rest::More {
+        caller.leave_unfinished(Unfinished::Resize { vmo, size });
+    }
+    Ok(())
 }
 
 /// Does something with a range; each operation needs a right of its own.
@@ -189,11 +195,11 @@ pub(crate) async fn sys_vmo_op_range(
         }
         VmoOp::Decommit => {
             require(Rights::WRITE)?;
-            decommit(caller, &vmo, offset, size)
+            decommit(caller, &vmo, offset, size).await
         }
         VmoOp::Zero => {
             require(Rights::WRITE)?;
-            vmo.zero(offset, size)
+            zero(caller, &vmo, offset, size).await
         }
         VmoOp::Lock | VmoOp::Unlock => Err(ZxError::NotSupported),
         VmoOp::CacheSync | VmoOp::CacheClean | VmoOp::CacheCleanInvalidate => {
@@ -207,12 +213,27 @@ pub(crate) async fn sys_vmo_op_range(
     }
 }
 
-fn decommit(caller: &Caller<'_>, vmo: &Vmo, offset: u64, size: u64) -> ZxResult {
+/// Zeroes in steps, yielding between them.
+async fn zero(caller: &Caller<'_>, vmo: &Vmo, offset: u64, size: u64) -> ZxResult {
+    let mut done = 0;
+    loop {
+        match vmo.zero_step(offset.saturating_add(done), size - done) {
+            Err(ZxError::ShouldWait) => ask_for(caller, vmo, offset, size, u64::MAX)?,
+            step => done += step?,
+        }
+        if done >= size {
+            return Ok(());
+        }
+        caller.thread().yield_now().await;
+    }
+}
+
+async fn decommit(caller: &Caller<'_>, vmo: &Vmo, offset: u64, size: u64) -> ZxResult {
     match caller.level().decommit {
         Decommit::OwnPagesOnly if vmo.is_pager_backed() || vmo.shows_copy() => {
             Err(ZxError::NotSupported)
         }
-        Decommit::OwnPagesOnly => vmo.decommit(offset, size),
+        Decommit::OwnPagesOnly => decommit_pages(caller, vmo, offset, size).await,
         Decommit::AnyPages => {
             let page = PAGE_SIZE as u64;
             let end = offset
@@ -220,8 +241,21 @@ fn decommit(caller: &Caller<'_>, vmo: &Vmo, offset: u64, size: u64) -> ZxResult 
                 .and_then(|end| end.checked_next_multiple_of(page))
                 .ok_or(ZxError::OutOfRange)?;
             let start = offset / page * page;
-            vmo.decommit(start, end - start)
+            decommit_pages(caller, vmo, start, end - start).await
         }
+    }
+}
+
+/// Decommits in steps, yielding between them.
+async fn decommit_pages(caller: &Caller<'_>, vmo: &Vmo, offset: u64, size: u64) -> ZxResult {
+    const STEP: u64 = 1 << 30;
+    let mut done = 0;
+    loop {
+        done += vmo.decommit_step(offset.saturating_add(done), size - done, STEP)?;
+        if done >= size {
+            return Ok(());
+        }
+        caller.thread().yield_now().await;
     }
 }
 

@@ -113,6 +113,33 @@ impl AddressSpace {
     }
 }
 
+impl AddressSpace {
+    /// Asks pagers for pages of a range that are mapped and missing, as many as adjoin each other from the first one on.
+    pub fn ask_for_range(&self, addr: VirtAddr, len: usize) -> Option<PageRequest> {
+        let end = addr.checked_add(len)?;
+        let mut at = addr;
+        while at < end {
+            let (vmo, offset, room) = {
+                let tree = self.tree.lock();
+                let place = tree.find_mapping(at)?;
+                (
+                    place.mapping.vmo.clone(),
+                    place.offset_of(at),
+                    place.base + place.len - at,
+                )
+            };
+            if vmo.is_pager_backed() {
+                let len = room.min(end - at) as u64;
+                if let Some(request) = vmo.ask_for(offset, len, u64::MAX).ok().flatten() {
+                    return Some(request);
+                }
+            }
+            at += room;
+        }
+        None
+    }
+}
+
 /// Adjoining pages of a mapping with the same permissions, to be entered in one step.
 pub(super) struct Run {
     addrs: [PhysAddr; AHEAD + 1],

@@ -27,10 +27,11 @@ mod vmar;
 mod vmo;
 
 pub use fault::Fault;
+pub use page_tree::release_all;
 pub use pager::{PageRequest, Pager};
 pub use space::{set_aslr, AddressSpace, Aslr, MemoryStats, RegionInfo, RegionKind};
 pub use stream::Stream;
-pub use vmar::{RangeOp, Vmar};
+pub use vmar::{RangeOp, Rest, Vmar};
 pub use vmo::{ChildKind, CommitAccess, Progress, Resizable, Vmo};
 pub use zx_abi::VmOptions;
 /// Options of VMAR calls under the name that the callers in this crate use.

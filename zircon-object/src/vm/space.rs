@@ -1,7 +1,7 @@
 //! The address space of a process: its page table and its tree of regions.
 
 use super::hw::Hw;
-use super::vmar::{Left, RegionTree, Visit};
+use super::vmar::{RegionTree, Rest, Visit, STEP_PAGES};
 use super::vmo::Vmo;
 use super::{Perms, PAGE_BYTES};
 use crate::alloc_try::try_arc;
@@ -263,12 +263,11 @@ impl AddressSpace {
     }
 
     /// One step of unmapping everything, for the end of the process; whether there is more to do. After the first step no
-    /// address is mapped and every use of the root VMAR says `BadState`.
+    /// access finds a mapping and every use of the root VMAR says `BadState`.
     pub fn teardown_step(&self) -> bool {
-        const STEP: usize = 32;
-        let (removed, left) = self.tree.lock().teardown_step(&self.hw, STEP);
+        let (removed, left) = self.tree.lock().teardown_step(&self.hw, STEP_PAGES);
         drop(removed);
-        left == Left::More
+        left == Rest::More
     }
 
     /// All steps at once.

@@ -2,6 +2,7 @@
 
 mod allocation;
 mod channel;
+mod deferred;
 mod futex;
 mod signalling;
 mod socket2019;

@@ -13,8 +13,11 @@
 //! whom they count.
 
 mod count;
+mod frames;
 mod node;
 mod release;
 mod tree;
 
+pub(super) use frames::{after_release, copied_frame, zeroed_frame};
+pub use release::release_all;
 pub(super) use tree::{Change, PageTree, Sharing, Stamps};

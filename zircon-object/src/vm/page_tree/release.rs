@@ -1,43 +1,153 @@
 //! Letting pages go: whole subtrees, and ranges cut out of them.
+//!
+//! What is large is not let go at once, since nobody waits for it: it is put aside in O(1), and a task of the executor lets
+//! it go in steps ([`release_some`]). Whoever finds no free frame meanwhile does such steps himself ([`super::frames`]).
 
-use super::node::{disown, slot_of, unique_inner, unique_leaf, Inner, Leaf, Link, Slot, BITS};
+use super::node::{disown, slot_of, unique_inner, unique_leaf, Leaf, Link, Slot, BITS, FANOUT};
 use super::tree::Stamps;
+use crate::runtime::EXECUTOR;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::ops::Range;
-use kernel_hal::frame::FrameBatch;
+use core::sync::atomic::{AtomicBool, Ordering};
+use kernel_hal::frame::{raw_free_many, Frame};
+use kernel_hal::sync::Mutex;
+use kernel_hal::PhysAddr;
 use zx_abi::ZxResult;
 
+/// Leaves that are let go in one step: 8192 pages, well below a millisecond.
+const STEP: usize = 128;
+
+/// Takes what is let go.
 pub(super) struct Sink {
-    pub(super) freed: FrameBatch,
-    pub(super) owner: u64,
-    pub(super) stamps: Stamps,
+    frames: [PhysAddr; FANOUT],
+    count: usize,
+    owner: u64,
+    stamps: Stamps,
+    /// Leaves that may still be entered; the others are put aside.
+    leaves: usize,
 }
 
+/// A subtree that waits to be let go.
+struct Waiting {
+    link: Link,
+    owner: u64,
+    stamps: Stamps,
+}
+
+static WAITING: Mutex<Vec<Waiting>> = Mutex::new(Vec::new());
+/// Whether a task lets go of what waits.
+static ATTENDED: AtomicBool = AtomicBool::new(false);
+
 impl Sink {
+    pub(super) fn new(owner: u64, stamps: Stamps) -> Self {
+        Self {
+            frames: [PhysAddr(0); FANOUT],
+            count: 0,
+            owner,
+            stamps,
+            leaves: STEP,
+        }
+    }
+
+    #[inline(always)]
     fn take(&mut self, slot: Slot) {
         match slot {
             Slot::Empty => {}
-            Slot::Owned { frame, .. } => self.freed.push(frame),
+            Slot::Owned { frame, .. } => self.free(frame),
             Slot::Shared(page) => {
                 if self.stamps == Stamps::Clear {
                     page.disown(self.owner);
                 }
                 if let Some(frame) = Arc::into_inner(page).and_then(|page| page.frame) {
-                    self.freed.push(frame);
+                    self.free(frame);
                 }
             }
         }
     }
+
+    #[inline(always)]
+    fn free(&mut self, frame: Frame) {
+        if self.count == FANOUT {
+            self.flush();
+        }
+        if let Some(room) = self.frames.get_mut(self.count) {
+            *room = frame.into_raw();
+            self.count += 1;
+        }
+    }
+
+    fn flush(&mut self) {
+        raw_free_many(&self.frames[..self.count]);
+        self.count = 0;
+    }
+
+    /// Puts a subtree aside; without memory for the list it is let go now.
+    #[cold]
+    fn put_aside(&mut self, link: Link) {
+        let waiting = Waiting {
+            link,
+            owner: self.owner,
+            stamps: self.stamps,
+        };
+        let mut list = WAITING.lock();
+        if list.try_reserve(1).is_err() {
+            drop(list);
+            self.leaves = usize::MAX;
+            release(waiting.link, self);
+            return;
+        }
+        list.push(waiting);
+        drop(list);
+        if !ATTENDED.swap(true, Ordering::Relaxed) && EXECUTOR.spawn(attend()).is_err() {
+            // Those who find no frame look here; so does the next one who puts something aside.
+            ATTENDED.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+async fn attend() {
+    while release_some() {
+        executor::yield_now().await;
+    }
+    ATTENDED.store(false, Ordering::Relaxed);
+}
+
+/// Lets go of all that was put aside, so that the number of free frames tells the truth.
+pub fn release_all() {
+    while release_some() {
+        kernel_hal::cpu::interrupt_window();
+    }
+}
+
+/// Lets go of some of what was put aside; whether there was any.
+pub(super) fn release_some() -> bool {
+    let Some(waiting) = WAITING.lock().pop() else {
+        return false;
+    };
+    release(waiting.link, &mut Sink::new(waiting.owner, waiting.stamps));
+    true
 }
 
 /// Lets go of everything below a link. Nodes that others have too are not entered, unless stamps are to be cleared.
 pub(super) fn release(link: Link, sink: &mut Sink) {
+    if sink.leaves == 0 {
+        return sink.put_aside(link);
+    }
     match link {
         Link::Leaf(leaf) => {
             if sink.stamps == Stamps::Clear && Arc::strong_count(&leaf) != 1 {
+                sink.leaves -= 1;
                 clear_leaf(&leaf, sink.owner);
             }
             if let Some(leaf) = Arc::into_inner(leaf) {
+                sink.leaves = sink.leaves.saturating_sub(1);
                 for slot in leaf.slots.into_inner() {
                     sink.take(slot);
                 }
@@ -45,7 +155,9 @@ pub(super) fn release(link: Link, sink: &mut Sink) {
         }
         Link::Inner(inner) => {
             if sink.stamps == Stamps::Clear && Arc::strong_count(&inner) != 1 {
-                clear_inner(&inner, sink.owner);
+                for link in inner.links.iter().flatten() {
+                    release(link.clone(), sink);
+                }
             }
             if let Some(inner) = Arc::into_inner(inner) {
                 for link in inner.links.into_iter().flatten() {
@@ -61,15 +173,6 @@ fn clear_leaf(leaf: &Leaf, owner: u64) {
     for slot in leaf.slots.lock().iter() {
         if let Slot::Shared(page) = slot {
             page.disown(owner);
-        }
-    }
-}
-
-fn clear_inner(inner: &Inner, owner: u64) {
-    for link in inner.links.iter().flatten() {
-        match link {
-            Link::Inner(inner) => clear_inner(inner, owner),
-            Link::Leaf(leaf) => clear_leaf(leaf, owner),
         }
     }
 }

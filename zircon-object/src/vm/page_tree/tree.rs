@@ -1,12 +1,13 @@
 //! Pages by index: looked up, made, shared with snapshots.
 
 use super::count::{claim, walk_in};
+use super::frames::{copied_frame, zeroed_frame};
 use super::node::{slot_of, unique_inner, unique_leaf, Inner, Leaf, Link, Slot, BITS, FANOUT};
 use super::release::{release, remove_in, Sink};
 use crate::alloc_try::try_arc;
 use alloc::sync::Arc;
 use core::ops::Range;
-use kernel_hal::frame::{Frame, FrameBatch};
+use kernel_hal::frame::Frame;
 use kernel_hal::PhysAddr;
 use zx_abi::{ZxError, ZxResult};
 
@@ -137,7 +138,7 @@ impl PageTree {
         match slot {
             Slot::Owned { frame, .. } => Ok((frame.addr(), Change::None)),
             Slot::Empty => {
-                let frame = Frame::zeroed().ok_or(ZxError::NoMemory)?;
+                let frame = zeroed_frame().ok_or(ZxError::NoMemory)?;
                 let addr = frame.addr();
                 *slot = Slot::Owned { frame, pins: 0 };
                 Ok((addr, Change::New))
@@ -157,7 +158,7 @@ impl PageTree {
                 let frame = page
                     .frame
                     .as_ref()
-                    .and_then(Frame::duplicate)
+                    .and_then(copied_frame)
                     .ok_or(ZxError::NoMemory)?;
                 let addr = frame.addr();
                 if let Slot::Shared(page) = core::mem::replace(slot, Slot::Owned { frame, pins: 0 })
@@ -253,11 +254,7 @@ impl PageTree {
         if range.start >= end {
             return Ok(());
         }
-        let mut sink = Sink {
-            freed: FrameBatch::new(),
-            owner: self.owner,
-            stamps,
-        };
+        let mut sink = Sink::new(self.owner, stamps);
         let shift = self.height * BITS;
         remove_in(&mut self.root, shift, range.start..end, &mut sink)?;
         if self.root.is_none() {
@@ -329,12 +326,7 @@ impl PageTree {
 impl Drop for PageTree {
     fn drop(&mut self) {
         if let Some(root) = self.root.take() {
-            let mut sink = Sink {
-                freed: FrameBatch::new(),
-                owner: self.owner,
-                stamps: Stamps::Leave,
-            };
-            release(root, &mut sink);
+            release(root, &mut Sink::new(self.owner, Stamps::Leave));
         }
     }
 }

@@ -97,6 +97,25 @@ impl Pager {
         supplied
     }
 
+    /// Ends the requests that have a page of the range: those who wait for it get `error`.
+    ///
+    /// # Errors
+    /// - `InvalidArgs`: the VMO is not one of this pager; `error` is none that a pager may say.
+    /// - `OutOfRange`: not wholly inside.
+    pub fn fail(&self, vmo: &Vmo, offset: u64, len: u64, error: ZxError) -> ZxResult {
+        let source = self.source_of(vmo)?;
+        if !matches!(
+            error,
+            ZxError::Io | ZxError::IoDataIntegrity | ZxError::BadState
+        ) {
+            return Err(ZxError::InvalidArgs);
+        }
+        let mut wakes = Wakes::none();
+        vmo.fail_pages(offset, len, error, &source, &mut wakes)?;
+        wakes.wake();
+        Ok(())
+    }
+
     fn source_of(&self, vmo: &Vmo) -> ZxResult<Arc<PageSource>> {
         vmo.source()
             .filter(|source| source.pager() == self.base.koid())

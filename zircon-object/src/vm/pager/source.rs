@@ -51,6 +51,8 @@ struct Request {
     /// Pages that were not supplied yet.
     missing: u64,
     waiting: Vec<Waiting>,
+    /// What the pager said instead of supplying: nobody joins it any more, and it stays until those who wait have heard.
+    failed: Option<ZxError>,
 }
 
 struct Waiting {
@@ -124,7 +126,7 @@ impl PageSource {
         if let Some(request) = inner
             .requests
             .iter_mut()
-            .find(|request| request.pages.contains(&pages.start))
+            .find(|request| request.is_open() && request.pages.contains(&pages.start))
         {
             request.waiting.try_push(waiting)?;
             return Ok(PageRequest {
@@ -136,6 +138,7 @@ impl PageSource {
         let later = inner
             .requests
             .iter()
+            .filter(|request| request.is_open())
             .map(|request| request.pages.start)
             .filter(|start| *start > pages.start);
         let pages = pages.start..later.fold(pages.end, u64::min);
@@ -147,6 +150,7 @@ impl PageSource {
             missing: pages.end - pages.start,
             pages: pages.clone(),
             waiting: first,
+            failed: None,
         })?;
         let page = PAGE_SIZE as u64;
         let (offset, len) = (pages.start * page, (pages.end - pages.start) * page);
@@ -183,6 +187,24 @@ impl PageSource {
         inner.end_where(&self.port, |request| request.missing == 0, wakes);
     }
 
+    /// The pager cannot supply pages of the range: every request that has one of them ends, and who waits hears `error`. Who
+    /// needs the pages later asks anew.
+    pub(in crate::vm) fn fail(&self, pages: &Range<u64>, error: ZxError, wakes: &mut Wakes) {
+        let mut inner = self.inner.lock();
+        for request in &mut inner.requests {
+            let meets = request.pages.start < pages.end && pages.start < request.pages.end;
+            if meets && request.is_open() {
+                request.failed = Some(error);
+                self.port.remove_packet_of(request.id);
+                for waiting in &mut request.waiting {
+                    if let Some(waker) = waiting.waker.take() {
+                        wakes.push(waker);
+                    }
+                }
+            }
+        }
+    }
+
     /// Nothing more is asked for: missing pages will never come.
     pub(in crate::vm) fn detach(&self, farewell: Farewell, wakes: &mut Wakes) {
         let mut inner = self.inner.lock();
@@ -212,10 +234,16 @@ impl PageSource {
     }
 }
 
+impl Request {
+    fn is_open(&self) -> bool {
+        self.failed.is_none()
+    }
+}
+
 impl Inner {
     fn end_where(&mut self, port: &Port, ends: impl Fn(&Request) -> bool, wakes: &mut Wakes) {
         self.requests.retain_mut(|request| {
-            let stays = !ends(request);
+            let stays = !ends(request) || (!request.is_open() && !request.waiting.is_empty());
             if !stays {
                 port.remove_packet_of(request.id);
                 for waiting in request.waiting.drain(..) {
@@ -229,7 +257,8 @@ impl Inner {
     }
 }
 
-/// The wait for pages. When it is over the access is tried again; dropping it takes the request back if nobody else waits.
+/// The wait for pages. When it is over the access is tried again, unless the pager said that it failed; dropping it takes the
+/// request back if nobody else waits.
 pub struct PageRequest {
     source: Arc<PageSource>,
     id: Koid,
@@ -237,20 +266,30 @@ pub struct PageRequest {
 }
 
 impl Future for PageRequest {
-    type Output = ();
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    /// An error is what the pager failed the request with.
+    type Output = ZxResult;
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ZxResult> {
         let mut inner = self.source.inner.lock();
-        let mut waiting = inner
+        let Some(request) = inner
             .requests
             .iter_mut()
-            .filter(|request| request.id == self.id)
-            .flat_map(|request| &mut request.waiting);
-        match waiting.find(|waiting| waiting.ticket == self.ticket) {
+            .find(|request| request.id == self.id)
+        else {
+            return Poll::Ready(Ok(()));
+        };
+        if let Some(error) = request.failed {
+            return Poll::Ready(Err(error));
+        }
+        match request
+            .waiting
+            .iter_mut()
+            .find(|waiting| waiting.ticket == self.ticket)
+        {
             Some(waiting) => {
                 waiting.waker = Some(cx.waker().clone());
                 Poll::Pending
             }
-            None => Poll::Ready(()),
+            None => Poll::Ready(Ok(())),
         }
     }
 }

@@ -157,10 +157,10 @@ fn present_neighbours_are_mapped_with_a_fault_and_by_map_range() {
         )
         .unwrap();
     assert!((0..40).all(|page| user::write_bytes(all + page * PAGE, &[1]).is_ok()));
-    root.op_range(RangeOp::MapRange, at, 40 * PAGE_BYTES)
+    root.op_range(Some(RangeOp::MapRange), at, 40 * PAGE_BYTES)
         .unwrap();
     assert!(user::write_bytes(at + 39 * PAGE, &[1]).is_ok());
-    root.op_range(RangeOp::Decommit, at, 8 * PAGE_BYTES)
+    root.op_range(Some(RangeOp::Decommit), at, 8 * PAGE_BYTES)
         .unwrap();
     assert!(user::read_bytes(all, &mut [0]).is_err());
     assert_eq!(vmo.committed_bytes(), 32 * PAGE_BYTES);

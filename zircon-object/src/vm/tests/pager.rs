@@ -205,3 +205,31 @@ fn only_plain_committed_pages_can_be_supplied() {
     );
     assert_eq!(vmo.name().map(|name| name.get()[0]), Some(0));
 }
+
+#[test]
+fn a_failed_request_tells_all_who_wait_and_its_pages_can_be_asked_for_again() {
+    let _balance = start();
+    let (pager, port, vmo) = paged(8);
+    let (mut first, mut second) = (ask(&vmo, 0, 4), ask(&vmo, 2, 1));
+    let mut other = ask(&vmo, 6, 1);
+    let fail = |page: u64, pages: u64, error| {
+        pager.fail(&vmo, page * PAGE_BYTES, pages * PAGE_BYTES, error)
+    };
+    assert_eq!(fail(4, 2, ZxError::Io), Ok(()));
+    assert!(!is_over(&mut first));
+    assert_eq!(fail(3, 1, ZxError::NoMemory), Err(ZxError::InvalidArgs));
+    assert_eq!(fail(7, 2, ZxError::Io), Err(ZxError::OutOfRange));
+    assert_eq!(fail(3, 1, ZxError::IoDataIntegrity), Ok(()));
+    for waiting in [&mut first, &mut second] {
+        let heard = Pin::new(waiting).poll(&mut Context::from_waker(Waker::noop()));
+        assert_eq!(heard, Poll::Ready(Err(ZxError::IoDataIntegrity)));
+    }
+    assert!(!is_over(&mut other));
+    let mut again = ask(&vmo, 1, 1);
+    assert_eq!(packet(&port), Some((READ, 6, 1)));
+    assert_eq!(packet(&port), Some((READ, 1, 1)));
+    drop((first, second));
+    supply(&pager, &vmo, 0, &[1, 2]).unwrap();
+    assert!(is_over(&mut again));
+    assert_eq!(byte(&vmo, 1), Ok(2));
+}

@@ -2,7 +2,7 @@
 
 use super::start;
 use super::user::{map_at, peek, poke, root, vmo, ALL_CAN, OVERWRITE, RW, SPECIFIC};
-use crate::vm::{Fault, Perms, Resizable, VmOptions, Vmo, PAGE, PAGE_BYTES};
+use crate::vm::{Fault, Perms, Resizable, Rest, VmOptions, Vmo, PAGE, PAGE_BYTES};
 use kernel_hal::addr::{USER_BASE, USER_SIZE};
 use std::vec;
 use std::vec::Vec;
@@ -369,4 +369,31 @@ fn limits_and_alignment_of_places_are_kept() {
         compact.map(RW, 0, &vmo, 0, 1, Perms::ALL).unwrap_err(),
         ZxError::NoMemory
     );
+}
+
+#[test]
+fn what_is_long_is_unmapped_and_destroyed_in_steps_from_the_end() {
+    const PAGES: u64 = 20_000;
+    let _balance = start();
+    let root = root();
+    let vmo = vmo(1);
+    let region = root
+        .allocate(ALL_CAN | SPECIFIC, 0, 2 * PAGES * PAGE_BYTES)
+        .unwrap();
+    let at = map_at(&region, RW, 0, &vmo, PAGES).unwrap();
+    map_at(&region, RW, 30_000, &vmo, 1).unwrap();
+    poke(root.space(), at, 5).unwrap();
+    assert_eq!(region.unmap_step(at, PAGES * PAGE_BYTES), Ok(Rest::More));
+    assert_eq!(peek(root.space(), at), Ok(5));
+    assert!(root.space().stats().mapped < (PAGES + 1) * PAGE_BYTES);
+    assert_eq!(region.unmap(at, PAGES * PAGE_BYTES), Ok(()));
+    assert_eq!(peek(root.space(), at), Err(Fault::NotMapped));
+    assert_eq!(root.space().stats().mapped, PAGE_BYTES);
+
+    map_at(&region, RW, 0, &vmo, PAGES).unwrap();
+    assert_eq!(region.destroy_step(), Ok(Rest::More));
+    assert_eq!(map_at(&region, RW, 25_000, &vmo, 1), Err(ZxError::BadState));
+    while region.destroy_rest().unwrap() == Rest::More {}
+    assert_eq!((root.space().stats().mapped, vmo.mapping_count()), (0, 0));
+    assert_eq!(map_at(&root, RW, 0, &vmo, 2 * PAGES).map(drop), Ok(()));
 }

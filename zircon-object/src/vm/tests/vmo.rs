@@ -331,3 +331,16 @@ fn a_snapshot_of_a_late_copy_is_frozen() {
     frozen.read(0, &mut byte).unwrap();
     assert_eq!(byte, [1]);
 }
+
+#[test]
+fn what_is_large_is_let_go_later_and_found_when_frames_are_counted() {
+    let _balance = start();
+    let before = frames_used();
+    let vmo = Vmo::new(12_000 * PAGE_BYTES, Resizable::Yes).unwrap();
+    vmo.commit(0, 12_000 * PAGE_BYTES).unwrap();
+    assert_eq!(frames_used() - before, 12_000);
+    drop(vmo);
+    assert!(frames_used() > before);
+    crate::vm::release_all();
+    assert_eq!(frames_used(), before);
+}

@@ -16,12 +16,18 @@ use zx_abi::{ZxError, ZxResult};
 #[derive(Default)]
 pub(in crate::vm) struct Removed(Vec<Arc<Vmo>>);
 
-/// Whether a step of destruction was the last one.
+/// Whether a step of something long was the last one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::vm) enum Left {
+#[must_use = "there may be more to do"]
+pub enum Rest {
+    /// It was.
     Nothing,
+    /// There is more to do.
     More,
 }
+
+/// Translations that one step takes away, give or take some: well below a millisecond.
+pub(in crate::vm) const STEP_PAGES: usize = 8192;
 
 impl RegionTree {
     /// Checks that a range may be unmapped: the vDSO's code stays, and regions go as a whole or not at all.
@@ -43,95 +49,107 @@ impl RegionTree {
         Ok(())
     }
 
-    /// Takes out mappings, cutting those at the edges, and whole regions.
-    pub(super) fn unmap(
+    /// One step of taking out the mappings and whole regions of a range: translations of about `pages` pages go. Mappings at the
+    /// edges are cut first.
+    ///
+    /// # Errors
+    /// - `NoMemory`: no memory to cut a mapping; nothing is unmapped.
+    pub(super) fn unmap_step(
         &mut self,
         hw: &Arc<Hw>,
         id: RegionId,
         range: &Range<VirtAddr>,
+        pages: usize,
         removed: &mut Removed,
-    ) -> ZxResult {
+    ) -> ZxResult<Rest> {
         self.split_at(hw, id, range.start)?;
         self.split_at(hw, id, range.end)?;
-        hw.unmap(range.start, range.len() / PAGE);
+        let mut budget = pages;
         loop {
             let region = self.region_mut(id)?;
-            let at = region.position(range.start);
-            if region
+            let behind = region
                 .children
-                .get(at)
-                .is_none_or(|child| child.base >= range.end)
-            {
-                return Ok(());
+                .partition_point(|child| child.base < range.end);
+            let Some(at) = behind.checked_sub(1) else {
+                return Ok(Rest::Nothing);
+            };
+            if region.children[at].end() <= range.start {
+                return Ok(Rest::Nothing);
             }
-            match region.children.remove(at).what {
-                What::Mapping(mapping) => removed.push(*mapping),
-                What::Region(child) => {
-                    self.bury(child, removed, usize::MAX);
+            if budget == 0 {
+                return Ok(Rest::More);
+            }
+            let left = match region.children[at].what {
+                What::Region(inner) => self.bury(hw, inner, removed, &mut budget),
+                What::Mapping(_) => region.children[at].shorten(hw, &mut budget),
+            };
+            if left == Rest::Nothing {
+                if let What::Mapping(mapping) = self.region_mut(id)?.children.remove(at).what {
+                    removed.push(*mapping);
                 }
             }
         }
     }
 
-    /// Takes a region and all below it out of its parent. Its page table entries are gone already or go with the range.
-    pub(super) fn destroy(
+    /// One step of taking a region and all below it out of its parent; it is dead from the first step on.
+    pub(super) fn destroy_step(
         &mut self,
         hw: &Arc<Hw>,
         id: RegionId,
+        pages: usize,
         removed: &mut Removed,
-    ) -> ZxResult {
-        let region = self.live(id)?;
-        let (base, len, parent) = (region.base, region.len, region.parent);
-        hw.unmap(base, len / PAGE);
+    ) -> ZxResult<Rest> {
+        let parent = self.region_mut(id)?.parent;
+        if self.bury(hw, id, removed, &mut { pages }) == Rest::More {
+            return Ok(Rest::More);
+        }
         if let Some(parent) = parent {
             self.region_mut(parent)?
                 .children
                 .retain(|child| !matches!(child.what, What::Region(child) if child == id));
         }
-        self.bury(id, removed, usize::MAX);
-        Ok(())
+        Ok(Rest::Nothing)
     }
 
-    /// Destroys everything, the root too, in steps of at most `budget` mappings; whether more is left to do.
-    pub(in crate::vm) fn teardown_step(&mut self, hw: &Arc<Hw>, budget: usize) -> (Removed, Left) {
+    /// Destroys everything, the root too, in steps of about `pages` pages; whether more is left to do.
+    pub(in crate::vm) fn teardown_step(&mut self, hw: &Arc<Hw>, pages: usize) -> (Removed, Rest) {
         let mut removed = Removed::default();
         self.vdso = None;
-        if let Ok(root) = self.live(Self::ROOT) {
-            hw.unmap(root.base, root.len / PAGE);
-        }
-        let left = self.bury(Self::ROOT, &mut removed, budget);
+        let left = self.bury(hw, Self::ROOT, &mut removed, &mut { pages });
         (removed, left)
     }
 
-    /// Marks a region and all below it dead. Depth first without recursion: programs choose the depth.
-    fn bury(&mut self, id: RegionId, removed: &mut Removed, mut budget: usize) -> Left {
+    /// Marks a region and all below it dead and takes its mappings out, from the highest address down, until the budget is used
+    /// up. Depth first without recursion: programs choose the depth.
+    fn bury(
+        &mut self,
+        hw: &Arc<Hw>,
+        id: RegionId,
+        removed: &mut Removed,
+        budget: &mut usize,
+    ) -> Rest {
         let mut at = id;
         loop {
             let Ok(region) = self.region_mut(at) else {
-                return Left::Nothing;
+                return Rest::Nothing;
             };
             region.alive = false;
-            match region.children.last() {
-                Some(Child {
-                    what: What::Region(child),
-                    ..
-                }) => at = *child,
-                Some(Child {
-                    what: What::Mapping(_),
-                    ..
-                }) => {
-                    if budget == 0 {
-                        return Left::More;
+            match region.children.last_mut() {
+                Some(child) => match child.what {
+                    What::Region(inner) => at = inner,
+                    What::Mapping(_) => {
+                        if *budget == 0 || child.shorten(hw, budget) == Rest::More {
+                            return Rest::More;
+                        }
+                        if let Some(Child {
+                            what: What::Mapping(mapping),
+                            ..
+                        }) = region.children.pop()
+                        {
+                            removed.push(*mapping);
+                        }
                     }
-                    budget -= 1;
-                    if let Some(Child {
-                        what: What::Mapping(mapping),
-                        ..
-                    }) = region.children.pop()
-                    {
-                        removed.push(*mapping);
-                    }
-                }
+                },
                 None => {
                     let parent = region.parent;
                     region.children = Vec::new();
@@ -139,7 +157,7 @@ impl RegionTree {
                         self.free(at);
                     }
                     let Some(parent) = parent.filter(|_| at != id) else {
-                        return Left::Nothing;
+                        return Rest::Nothing;
                     };
                     if let Ok(parent) = self.region_mut(parent) {
                         parent.children.pop();
@@ -164,6 +182,30 @@ impl RegionTree {
         if let Some(slot) = self.regions.get_mut(id.0) {
             *slot = None;
         }
+    }
+}
+
+impl Child {
+    /// Takes translations of a mapping away from its end, as many as the budget has. `Nothing`: none is left, and the mapping may
+    /// go. A mapping counts for some pages whatever its size.
+    fn shorten(&mut self, hw: &Arc<Hw>, budget: &mut usize) -> Rest {
+        const MAPPING: usize = 16;
+        let What::Mapping(mapping) = &self.what else {
+            return Rest::Nothing;
+        };
+        let pages = self.len / PAGE;
+        let now = pages.min((*budget).max(1));
+        let rest = pages - now;
+        hw.unmap(self.base + rest * PAGE, now);
+        *budget = budget.saturating_sub(now.max(MAPPING));
+        if rest == 0 {
+            return Rest::Nothing;
+        }
+        mapping
+            .vmo
+            .change_view(mapping.token, |view| view.pages = rest);
+        self.len = rest * PAGE;
+        Rest::More
     }
 }
 

@@ -1,6 +1,6 @@
 //! Virtual memory address regions: how an address space is divided, and what is mapped where.
 //!
-//! - [`object`]: the kernel object and its calls, with the checks in Zircon's order;
+//! - [`object`]: the kernel object and its calls, with the checks in Zircon's order; [`op_range`]: operations on pages;
 //! - [`region`]: regions and mappings; [`tree`]: those of one address space, under its lock;
 //! - [`destroy`]: how they end; [`walk`]: how they are listed;
 //! - [`gap`]: where something new may go.
@@ -8,11 +8,14 @@
 mod destroy;
 mod gap;
 mod object;
+mod op_range;
 mod region;
 mod tree;
 mod walk;
 
-pub(super) use destroy::Left;
-pub use object::{RangeOp, Vmar};
+pub use destroy::Rest;
+pub(super) use destroy::STEP_PAGES;
+pub use object::Vmar;
+pub use op_range::RangeOp;
 pub(super) use tree::RegionTree;
 pub(super) use walk::Visit;

@@ -1,13 +1,11 @@
 //! The VMAR object and its calls, with the checks in the order in which Zircon makes them (`facts/calls.md`, 10).
 
-use super::destroy::Removed;
+use super::destroy::{Removed, Rest, STEP_PAGES};
 use super::gap::{Spread, Wish};
-use super::region::{NewMapping, Place, RegionId};
+use super::region::{NewMapping, RegionId};
 use super::tree::RegionTree;
 use crate::alloc_try::try_arc;
 use crate::object::{KernelObject, ObjectBase, TypedObject};
-use crate::vm::fault::Run;
-use crate::vm::hw::mmu_flags;
 use crate::vm::space::AddressSpace;
 use crate::vm::vmo::{Resizable, Vmo};
 use crate::vm::{Perms, VmOptions, PAGE, PAGE_BYTES};
@@ -18,22 +16,16 @@ use kernel_hal::VirtAddr;
 use zx_abi::limits::PAGE_SHIFT;
 use zx_abi::{ObjectType, Signals, ZxError, ZxResult};
 
-/// What `vmar_op_range` does.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum RangeOp {
-    /// Backs the range with pages and enters them into the page table.
-    Commit,
-    /// Gives pages back.
-    Decommit,
-    /// Enters pages that are there into the page table.
-    MapRange,
-}
+/// Bytes that MAP_RANGE enters into the page table within [`Vmar::map`].
+const MAP_AT_ONCE: usize = 16 << 20;
 
 /// A virtual memory address region.
 pub struct Vmar {
     base: ObjectBase,
-    space: Arc<AddressSpace>,
-    region: RegionId,
+    pub(super) space: Arc<AddressSpace>,
+    pub(super) region: RegionId,
+    /// CAN_MAP_* and COMPACT.
+    options: VmOptions,
     start: VirtAddr,
     len: usize,
 }
@@ -44,21 +36,28 @@ impl Vmar {
     /// # Errors
     /// - `NoMemory`: no frame for the page table, or the kernel heap is exhausted.
     pub fn new_root(base: VirtAddr, len: usize) -> ZxResult<Arc<Self>> {
-        Self::object(AddressSpace::new(base, len)?, RegionTree::ROOT, base, len)
+        let space = AddressSpace::new(base, len)?;
+        Self::object(
+            space,
+            RegionTree::ROOT,
+            RegionTree::ROOT_OPTIONS,
+            base..base + len,
+        )
     }
 
     fn object(
         space: Arc<AddressSpace>,
         region: RegionId,
-        start: VirtAddr,
-        len: usize,
+        options: VmOptions,
+        range: Range<VirtAddr>,
     ) -> ZxResult<Arc<Self>> {
         try_arc(Self {
             base: ObjectBase::new(Signals::empty()),
             space,
             region,
-            start,
-            len,
+            options,
+            start: range.start,
+            len: range.len(),
         })
     }
 
@@ -107,10 +106,12 @@ impl Vmar {
         let base = self.place(&mut tree, options, offset, size)?;
         let region = tree.add_region(self.region, base, size, kept)?;
         drop(tree);
-        let object = Self::object(self.space.clone(), region, base, size);
+        let object = Self::object(self.space.clone(), region, kept, base..base + size);
         if object.is_err() {
             let mut tree = self.space.tree.lock();
-            tree.destroy(&self.space.hw, region, &mut Removed::default())?;
+            // It is empty: one step is enough.
+            let (hw, removed) = (&self.space.hw, &mut Removed::default());
+            let _ = tree.destroy_step(hw, region, STEP_PAGES, removed)?;
             tree.object_gone(region);
         }
         object
@@ -156,8 +157,8 @@ impl Vmar {
             return Err(ZxError::InvalidArgs);
         }
         let mut removed = Removed::default();
-        let mut tree = self.space.tree.lock();
-        let limit = perms_allowed(tree.live(self.region)?.options);
+        // What it permits is known of a dead region too; Zircon looks at that first.
+        let limit = perms_allowed(self.options);
         if !limit.contains(perms) {
             return Err(ZxError::AccessDenied);
         }
@@ -165,10 +166,12 @@ impl Vmar {
             .checked_add(PAGE_BYTES - 1)
             .ok_or(ZxError::InvalidArgs)?
             & !(PAGE_BYTES - 1);
-        let len = nonzero_size(len)?;
-        if !vmo_offset.is_multiple_of(PAGE_BYTES) || vmo_offset.checked_add(len as u64).is_none() {
+        if !vmo_offset.is_multiple_of(PAGE_BYTES) || vmo_offset.checked_add(len).is_none() {
             return Err(ZxError::InvalidArgs);
         }
+        let mut tree = self.space.tree.lock();
+        tree.live(self.region)?;
+        let len = nonzero_size(len)?;
         let base = self.place(&mut tree, options, offset, len)?;
         let place = base..base + len;
         if let (Some(code), true) = (vmo.vdso_code(), perms.contains(Perms::EXECUTE)) {
@@ -178,7 +181,17 @@ impl Vmar {
             }
         }
         if overwrite {
-            tree.unmap(&self.space.hw, self.region, &place, &mut removed)?;
+            // A handler takes no lock of this module.
+            while tree.unmap_step(
+                &self.space.hw,
+                self.region,
+                &place,
+                STEP_PAGES,
+                &mut removed,
+            )? == Rest::More
+            {
+                kernel_hal::cpu::interrupt_window();
+            }
         }
         let wanted = NewMapping {
             vmo,
@@ -189,7 +202,8 @@ impl Vmar {
         tree.add_mapping(&self.space.hw, self.region, place, wanted)?;
         if options.contains(VmOptions::MAP_RANGE) {
             if let Some(mapping) = tree.find_mapping(base) {
-                self.enter_present(&mapping, base..base + len);
+                // The caller goes on with what is very long, in steps.
+                self.enter_present(&mapping, base..base + len.min(MAP_AT_ONCE));
             }
         }
         drop(tree);
@@ -205,11 +219,28 @@ impl Vmar {
     /// - `AccessDenied`: the vDSO's code is there.
     /// - `NoMemory`: no memory for the second part of a mapping that is cut; nothing is unmapped.
     pub fn unmap(&self, addr: VirtAddr, len: u64) -> ZxResult {
+        while self.unmap_step(addr, len)? == Rest::More {
+            kernel_hal::cpu::interrupt_window();
+        }
+        Ok(())
+    }
+
+    /// One step of [`Vmar::unmap`], to be repeated with the same arguments until nothing is left.
+    ///
+    /// # Errors
+    /// As [`Vmar::unmap`].
+    pub fn unmap_step(&self, addr: VirtAddr, len: u64) -> ZxResult<Rest> {
         let mut removed = Removed::default();
         let mut tree = self.space.tree.lock();
         let range = self.range(&tree, addr, len)?;
         tree.check_unmap(self.region, &range)?;
-        let result = tree.unmap(&self.space.hw, self.region, &range, &mut removed);
+        let result = tree.unmap_step(
+            &self.space.hw,
+            self.region,
+            &range,
+            STEP_PAGES,
+            &mut removed,
+        );
         drop(tree);
         drop(removed);
         result
@@ -246,63 +277,40 @@ impl Vmar {
     /// - `BadState`: it was destroyed before.
     /// - `AccessDenied`: it holds the vDSO's code.
     pub fn destroy(&self) -> ZxResult {
+        let mut left = self.destroy_step()?;
+        while left == Rest::More {
+            kernel_hal::cpu::interrupt_window();
+            left = self.destroy_rest()?;
+        }
+        Ok(())
+    }
+
+    /// The first step of [`Vmar::destroy`]; the others are [`Vmar::destroy_rest`].
+    ///
+    /// # Errors
+    /// As [`Vmar::destroy`].
+    pub fn destroy_step(&self) -> ZxResult<Rest> {
         let mut removed = Removed::default();
         let mut tree = self.space.tree.lock();
         tree.live(self.region)?;
         tree.check_unmap(self.region, &(self.start..self.start + self.len))?;
-        let result = tree.destroy(&self.space.hw, self.region, &mut removed);
+        let result = tree.destroy_step(&self.space.hw, self.region, STEP_PAGES, &mut removed);
         drop(tree);
         drop(removed);
         result
     }
 
-    /// Does something with the pages of a range that mappings cover without a hole.
+    /// Goes on with what [`Vmar::destroy_step`] left.
     ///
     /// # Errors
-    /// - `InvalidArgs`: not whole pages, or none.
-    /// - `BadState`: this region was destroyed; a hole or a region in the range.
-    /// - `OutOfRange`: a range outside.
-    /// - `AccessDenied`: the vDSO's code, or commit or decommit of what cannot be written.
-    /// - Otherwise what the VMO says.
-    pub fn op_range(&self, op: RangeOp, addr: VirtAddr, len: u64) -> ZxResult {
-        let size = usize::try_from(len).map_err(|_| ZxError::OutOfRange)?;
-        if !is_page_aligned(addr) || !is_page_aligned(size) || size == 0 {
-            return Err(ZxError::InvalidArgs);
-        }
-        let tree = self.space.tree.lock();
-        tree.live(self.region)?;
-        let range = self.inside(addr, size).ok_or(ZxError::OutOfRange)?;
-        tree.mappings_in(self.region, &range, &mut |_| Ok(()))?;
-        if tree
-            .vdso_code()
-            .is_some_and(|(code, _)| code.start < range.end && range.start < code.end)
-        {
-            return Err(ZxError::AccessDenied);
-        }
-        tree.mappings_in(self.region, &range, &mut |place| {
-            let part = range.start.max(place.base)..range.end.min(place.base + place.len);
-            match op {
-                RangeOp::MapRange => self.enter_present(&place, part),
-                RangeOp::Commit if !place.mapping.perms.contains(Perms::WRITE) => {
-                    return Err(ZxError::AccessDenied)
-                }
-                RangeOp::Commit => {
-                    place
-                        .mapping
-                        .vmo
-                        .commit(place.offset_of(part.start), part.len() as u64)?;
-                    self.enter_present(&place, part);
-                }
-                RangeOp::Decommit if !place.mapping.cap.contains(Perms::WRITE) => {
-                    return Err(ZxError::AccessDenied)
-                }
-                RangeOp::Decommit => place
-                    .mapping
-                    .vmo
-                    .decommit(place.offset_of(part.start), part.len() as u64)?,
-            }
-            Ok(())
-        })
+    /// - `Internal`: the region was never destroyed (a kernel bug).
+    pub fn destroy_rest(&self) -> ZxResult<Rest> {
+        let mut removed = Removed::default();
+        let mut tree = self.space.tree.lock();
+        let result = tree.destroy_step(&self.space.hw, self.region, STEP_PAGES, &mut removed);
+        drop(tree);
+        drop(removed);
+        result
     }
 
     /// Checks an address and a length that is rounded up to pages.
@@ -318,7 +326,7 @@ impl Vmar {
         self.inside(addr, size).ok_or(ZxError::InvalidArgs)
     }
 
-    fn inside(&self, addr: VirtAddr, size: usize) -> Option<Range<VirtAddr>> {
+    pub(super) fn inside(&self, addr: VirtAddr, size: usize) -> Option<Range<VirtAddr>> {
         let end = addr.checked_add(size)?;
         (addr >= self.start && end <= self.start + self.len).then_some(addr..end)
     }
@@ -401,64 +409,6 @@ impl Vmar {
             return Err(ZxError::NoMemory);
         }
         Ok(base)
-    }
-
-    /// Enters the pages that the VMO has into the page table. Failure is harmless: the pages fault later.
-    fn enter_present(&self, place: &Place<'_>, part: Range<VirtAddr>) {
-        let mapping = place.mapping;
-        if mapping.perms.is_empty() {
-            return;
-        }
-        let (memory, first) = mapping.vmo.memory();
-        let start = first
-            .saturating_add(mapping.first)
-            .saturating_add(((part.start - place.base) / PAGE) as u64);
-        let pages = (part.len() / PAGE)
-            .min(usize::try_from(memory.pages().saturating_sub(start)).unwrap_or(usize::MAX));
-        let flags = |writable| {
-            mmu_flags(
-                if writable {
-                    mapping.perms
-                } else {
-                    mapping.perms - Perms::WRITE
-                },
-                memory.cache(),
-            )
-        };
-        if let Some(base) = memory.physical() {
-            let _ = self.space.hw.map_contiguous(
-                part.start,
-                base.add(start * PAGE_BYTES),
-                pages,
-                flags(true),
-            );
-            return;
-        }
-        let mut run: Option<(VirtAddr, bool, Run)> = None;
-        let flush = |run: Option<(VirtAddr, bool, Run)>| match run {
-            Some((at, writable, run)) => self.space.hw.map(at, run.addrs(), flags(writable)),
-            None => Ok(()),
-        };
-        for (page, at) in
-            (start..start.saturating_add(pages as u64)).zip((part.start..).step_by(PAGE))
-        {
-            let present = memory.present(page);
-            run = match (run, present) {
-                (Some((base, writable, mut run)), Some(page))
-                    if page.writable == writable && !run.is_full() =>
-                {
-                    run.push(page.addr);
-                    Some((base, writable, run))
-                }
-                (old, present) => {
-                    if flush(old).is_err() {
-                        return;
-                    }
-                    present.map(|page| (at, page.writable, Run::start(page)))
-                }
-            };
-        }
-        let _ = flush(run);
     }
 }
 

@@ -25,10 +25,12 @@ pub(in crate::vm) struct RegionTree {
 
 impl RegionTree {
     pub(super) const ROOT: RegionId = RegionId(0);
+    pub(super) const ROOT_OPTIONS: VmOptions =
+        VmOptions::CAN_MAP_PERMS.union(VmOptions::CAN_MAP_SPECIFIC);
 
     /// A tree with a root region that may hold everything.
     pub(in crate::vm) fn new(base: VirtAddr, len: usize) -> ZxResult<Self> {
-        let options = VmOptions::CAN_MAP_PERMS | VmOptions::CAN_MAP_SPECIFIC;
+        let options = Self::ROOT_OPTIONS;
         let mut regions = Vec::new();
         regions.try_push(Some(Region {
             base,

@@ -3,11 +3,10 @@
 use super::family::Family;
 use super::memory::{Backing, Memory};
 use super::object::{new_base, pages_for, Kind, Origin, Resizable, Vmo};
-use crate::vm::page_tree::{PageTree, Stamps};
+use crate::vm::page_tree::{copied_frame, PageTree, Stamps};
 use crate::vm::PAGE_BYTES;
 use alloc::sync::Arc;
 use core::ops::Range;
-use kernel_hal::frame::Frame;
 use kernel_hal::paging::CachePolicy;
 use kernel_hal::sync::Mutex;
 use zx_abi::{ZxError, ZxResult};
@@ -221,7 +220,7 @@ impl Memory {
         let mut tree = PageTree::new(owner);
         for (to, from) in range.enumerate() {
             let frame = self
-                .with_frame(from, Frame::duplicate)
+                .with_frame(from, copied_frame)
                 .flatten()
                 .ok_or(ZxError::NoMemory)?;
             tree.insert(to as u64, frame)?;

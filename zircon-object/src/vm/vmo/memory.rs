@@ -1,7 +1,7 @@
 //! What a VMO consists of under its lock, and how a page of it is found or made.
 
 use super::Vmo;
-use crate::vm::page_tree::{Change, PageTree, Sharing};
+use crate::vm::page_tree::{zeroed_frame, Change, PageTree, Sharing};
 use crate::vm::pager::PageSource;
 use crate::vm::registry::{MapToken, Registry};
 use crate::vm::PAGE_BYTES;
@@ -265,7 +265,7 @@ pub(super) fn zero_frame() -> ZxResult<PhysAddr> {
     match *zero {
         Some(addr) => Ok(addr),
         None => {
-            let addr = Frame::zeroed().ok_or(ZxError::NoMemory)?.into_raw();
+            let addr = zeroed_frame().ok_or(ZxError::NoMemory)?.into_raw();
             *zero = Some(addr);
             Ok(addr)
         }

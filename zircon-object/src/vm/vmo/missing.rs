@@ -4,7 +4,7 @@ use super::memory::{Backing, Late, Memory, Missing};
 use super::object::{new_base, pages_for, Kind, Resizable, Vmo};
 use crate::alloc_try::{try_arc, try_box, TryPush};
 use crate::object::Wakes;
-use crate::vm::page_tree::{PageTree, Stamps};
+use crate::vm::page_tree::{after_release, zeroed_frame, PageTree, Stamps};
 use crate::vm::pager::source::Farewell;
 use crate::vm::pager::{PageRequest, PageSource};
 use crate::vm::registry::{MapToken, View};
@@ -144,6 +144,25 @@ impl Vmo {
         }
         Ok(())
     }
+
+    /// Ends requests for pages of the range with an error.
+    ///
+    /// # Errors
+    /// - `OutOfRange`: not wholly inside.
+    pub(in crate::vm) fn fail_pages(
+        &self,
+        offset: u64,
+        len: u64,
+        error: ZxError,
+        source: &PageSource,
+        wakes: &mut Wakes,
+    ) -> ZxResult {
+        let (memory, first) = self.memory();
+        let end = Memory::check(offset, len, self.limit(&memory))?;
+        let pages = first + offset / PAGE_BYTES..first + end / PAGE_BYTES;
+        source.fail(&pages, error, wakes);
+        Ok(())
+    }
 }
 
 impl Memory {
@@ -193,7 +212,9 @@ impl Memory {
             }
             match parent.present(first + page) {
                 Some(found) => {
-                    let frame = Frame::garbage().ok_or(ZxError::NoMemory)?;
+                    let frame = Frame::garbage()
+                        .or_else(|| after_release(Frame::garbage))
+                        .ok_or(ZxError::NoMemory)?;
                     phys_copy_page(frame.addr(), found.addr);
                     frame
                 }
@@ -347,7 +368,7 @@ impl Memory {
     /// Makes the page zero, whatever others have in its place.
     pub(super) fn make_zero(&mut self, index: u64) -> ZxResult {
         if self.present(index).is_none() {
-            let frame = Frame::zeroed().ok_or(ZxError::NoMemory)?;
+            let frame = zeroed_frame().ok_or(ZxError::NoMemory)?;
             return self.put(index, frame);
         }
         self.make_private(index, None)?;

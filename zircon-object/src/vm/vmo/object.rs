@@ -4,7 +4,7 @@ use super::family::Family;
 use super::memory::{Backing, Memory};
 use crate::alloc_try::try_arc;
 use crate::object::{KernelObject, Koid, Name, ObjectBase, TypedObject};
-use crate::vm::page_tree::PageTree;
+use crate::vm::page_tree::{after_release, PageTree};
 use crate::vm::registry::{MapToken, View};
 use crate::vm::{PAGE, PAGE_BYTES};
 use alloc::sync::Arc;
@@ -111,7 +111,9 @@ impl Vmo {
         let base = new_base();
         let mut tree = PageTree::new(base.koid().0);
         let count = usize::try_from(pages).map_err(|_| ZxError::NoMemory)?;
-        let first = frame::raw_alloc_contiguous(count, align_log2).ok_or(ZxError::NoMemory)?;
+        let first = frame::raw_alloc_contiguous(count, align_log2)
+            .or_else(|| after_release(|| frame::raw_alloc_contiguous(count, align_log2)))
+            .ok_or(ZxError::NoMemory)?;
         let mut result = Ok(());
         for index in 0..pages {
             let frame = Frame::from_raw(first.add(index * PAGE_BYTES)).ok_or(ZxError::Internal)?;

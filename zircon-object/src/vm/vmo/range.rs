@@ -4,7 +4,7 @@ use super::memory::{Backing, Memory, Missing};
 use super::object::{pages_for, Kind, Resizable, Vmo};
 use crate::object::Wakes;
 use crate::vm::page_tree::Stamps;
-use crate::vm::{PAGE, PAGE_BYTES};
+use crate::vm::{Rest, PAGE, PAGE_BYTES};
 use core::ops::Range;
 use core::sync::atomic::Ordering;
 use kernel_hal::paging::CachePolicy;
@@ -37,6 +37,14 @@ impl Vmo {
     /// - `BadState`: a page is pinned.
     /// - `NoMemory`: a node of the tree could not be copied.
     pub fn decommit(&self, offset: u64, len: u64) -> ZxResult {
+        self.decommit_step(offset, len, u64::MAX).map(drop)
+    }
+
+    /// As [`Vmo::decommit`], of at most about `most` bytes; how many of `len` are done.
+    ///
+    /// # Errors
+    /// As [`Vmo::decommit`].
+    pub fn decommit_step(&self, offset: u64, len: u64, most: u64) -> ZxResult<u64> {
         let has_sharers = self.pages_owner().has_sharers();
         let (mut memory, first) = self.memory();
         // Pages of a pager's VMO are never shared, only copied.
@@ -50,7 +58,17 @@ impl Vmo {
             return Err(ZxError::InvalidArgs);
         }
         let range = trim(offset, len, self.limit(&memory))?;
-        memory.drop_pages(first + range.start / PAGE_BYTES..first + range.end / PAGE_BYTES)
+        let end = range.end.min(range.start.saturating_add(most));
+        let pages = first + range.start / PAGE_BYTES..first + range.end / PAGE_BYTES;
+        if memory.any_pinned(&pages)? {
+            return Err(ZxError::BadState);
+        }
+        memory.drop_pages(pages.start..first + end.div_ceil(PAGE_BYTES))?;
+        Ok(if end == range.end {
+            len
+        } else {
+            end - range.start
+        })
     }
 
     /// Makes bytes zero; whole pages are given back where that is possible.
@@ -61,38 +79,36 @@ impl Vmo {
     /// - `OutOfRange`: not wholly inside.
     /// - `NoMemory`: a shared page could not be copied.
     pub fn zero(&self, offset: u64, len: u64) -> ZxResult {
+        let mut done = 0;
+        loop {
+            done += self.zero_step(offset.saturating_add(done), len - done)?;
+            if done >= len {
+                return Ok(());
+            }
+        }
+    }
+
+    /// As [`Vmo::zero`], of a part that takes well below a millisecond; how many of `len` bytes are done.
+    ///
+    /// # Errors
+    /// As [`Vmo::zero`].
+    pub fn zero_step(&self, offset: u64, len: u64) -> ZxResult<u64> {
+        const FEW: u64 = 64 * PAGE_BYTES;
+        const MANY: u64 = 1 << 30;
         let (mut memory, first) = self.memory();
         memory.tree()?;
         if memory.cache != CachePolicy::Cached {
             return Err(ZxError::BadState);
         }
         let end = Memory::check(offset, len, self.limit(&memory))?;
-        let whole = offset.div_ceil(PAGE_BYTES)..end / PAGE_BYTES;
-        if whole.start > whole.end {
-            // Inside one page.
-            return memory.zero_part(first + whole.end, in_page(offset)..in_page(end));
-        }
-        if !offset.is_multiple_of(PAGE_BYTES) {
-            memory.zero_part(first + whole.start - 1, in_page(offset)..PAGE)?;
-        }
-        if !end.is_multiple_of(PAGE_BYTES) {
-            memory.zero_part(first + whole.end, 0..in_page(end))?;
-        }
-        let whole = first + whole.start..first + whole.end;
-        if !matches!(memory.missing, Missing::Zero) {
-            // A page that is not there would not be zero.
-            for index in whole {
-                memory.make_zero(index)?;
-            }
-            return Ok(());
-        }
-        if matches!(memory.backing, Backing::Contiguous(_)) {
-            for index in whole {
-                memory.zero_part(index, 0..PAGE)?;
-            }
-            return Ok(());
-        }
-        memory.zero_around_pins(whole)
+        let by_page = !matches!(memory.missing, Missing::Zero)
+            || matches!(memory.backing, Backing::Contiguous(_))
+            || memory.pins != 0;
+        let end = end.min(
+            (offset / PAGE_BYTES * PAGE_BYTES).saturating_add(if by_page { FEW } else { MANY }),
+        );
+        memory.zero_range(first, offset, end)?;
+        Ok(end - offset)
     }
 
     /// Whether a cache operation on the range is allowed; on x86 there is nothing else to do.
@@ -114,8 +130,20 @@ impl Vmo {
     /// - `Unavailable`: the size is fixed.
     /// - `OutOfRange`: the size is beyond the limit.
     /// - `BadState`: a page that would be cut off is pinned.
-    /// - `NoMemory`: a node of the tree could not be copied; the size is as before.
+    /// - `NoMemory`: a node of the tree could not be copied; the size is as before the step that failed.
     pub fn set_size(&self, size: u64) -> ZxResult {
+        while self.set_size_step(size)? == Rest::More {
+            kernel_hal::cpu::interrupt_window();
+        }
+        Ok(())
+    }
+
+    /// As [`Vmo::set_size`], but what shrinks by very much does so in several steps, one in a call, each of them a resize.
+    ///
+    /// # Errors
+    /// As [`Vmo::set_size`].
+    pub fn set_size_step(&self, size: u64) -> ZxResult<Rest> {
+        const MANY: u64 = (1 << 30) / PAGE_BYTES;
         let (Resizable::Yes, Kind::Memory(memory)) = (self.resizable, &self.kind) else {
             return Err(ZxError::Unavailable);
         };
@@ -123,13 +151,21 @@ impl Vmo {
         let mut memory = memory.lock();
         let old = memory.pages();
         let mut wakes = Wakes::none();
-        if pages < old {
-            memory.cut_off(pages..old, &mut wakes)?;
+        let next = pages.max(old.saturating_sub(MANY));
+        if next < old {
+            if memory.any_pinned(&(pages..old))? {
+                return Err(ZxError::BadState);
+            }
+            memory.cut_off(next..old, &mut wakes)?;
         }
-        memory.set_pages(pages);
+        memory.set_pages(next.max(pages));
         drop(memory);
         wakes.wake();
-        Ok(())
+        Ok(if next > pages && next < old {
+            Rest::More
+        } else {
+            Rest::Nothing
+        })
     }
 
     /// Makes it at least `size` bytes large, rounded up to pages.
@@ -256,6 +292,36 @@ impl Vmo {
 }
 
 impl Memory {
+    /// Makes the bytes from `offset` to `end` of an object that begins at page `first` zero.
+    fn zero_range(&mut self, first: u64, offset: u64, end: u64) -> ZxResult {
+        let whole = offset.div_ceil(PAGE_BYTES)..end / PAGE_BYTES;
+        if whole.start > whole.end {
+            // Inside one page.
+            return self.zero_part(first + whole.end, in_page(offset)..in_page(end));
+        }
+        if !offset.is_multiple_of(PAGE_BYTES) {
+            self.zero_part(first + whole.start - 1, in_page(offset)..PAGE)?;
+        }
+        if !end.is_multiple_of(PAGE_BYTES) {
+            self.zero_part(first + whole.end, 0..in_page(end))?;
+        }
+        let whole = first + whole.start..first + whole.end;
+        if !matches!(self.missing, Missing::Zero) {
+            // A page that is not there would not be zero.
+            for index in whole {
+                self.make_zero(index)?;
+            }
+            return Ok(());
+        }
+        if matches!(self.backing, Backing::Contiguous(_)) {
+            for index in whole {
+                self.zero_part(index, 0..PAGE)?;
+            }
+            return Ok(());
+        }
+        self.zero_around_pins(whole)
+    }
+
     /// Lets pages go, from everywhere they are mapped too.
     pub(super) fn drop_pages(&mut self, range: Range<u64>) -> ZxResult {
         if range.is_empty() {
