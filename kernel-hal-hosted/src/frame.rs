@@ -183,6 +183,7 @@ hal_impl! {
         let pool = pool();
         FrameStats {
             total: pool.limit.load(Ordering::SeqCst),
+            wired: 0,
             free: pool.free(),
             heap: 0,
             heap_free_bytes: 0,

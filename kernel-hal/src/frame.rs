@@ -23,6 +23,8 @@ pub enum Fill {
 pub struct FrameStats {
     /// Frames that the allocator was given at boot.
     pub total: usize,
+    /// Frames of RAM that it was not given: kernel image, boot files, tables of the firmware, its own bitmaps.
+    pub wired: usize,
     /// Frames that are free now.
     pub free: usize,
     /// Frames that serve the kernel heap.

@@ -297,8 +297,10 @@ pub(crate) fn sys_vmo_create_child(
     size: u64,
     out: UserOut<HandleValue>,
 ) -> ZxResult {
-    let parent = caller.get::<Vmo>(handle, Rights::DUPLICATE | Rights::READ)?;
-    let (_, rights) = caller.get_with_rights::<Vmo>(handle)?;
+    let (parent, rights) = caller.get_with_rights::<Vmo>(handle)?;
+    if !rights.contains(Rights::DUPLICATE | Rights::READ) {
+        return Err(ZxError::AccessDenied);
+    }
     let ChildRequest {
         kind,
         resizable,

@@ -6,7 +6,7 @@
 
 use super::direct::{fill_frame, pointer, zero_page};
 use bitmap_allocator::{BitAlloc, BitAlloc1M};
-use boot_info::MemoryRegion;
+use boot_info::{MemoryRegion, RegionKind};
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use kernel_hal::addr::PAGE_SHIFT;
@@ -34,6 +34,7 @@ static FRAMES: Mutex<Frames> = Mutex::new(Frames {
     stacked: 0,
     in_maps: 0,
     total: 0,
+    wired: 0,
     watched: EVERYTHING,
 });
 
@@ -58,6 +59,8 @@ struct Frames {
     stacked: usize,
     in_maps: usize,
     total: usize,
+    /// Frames of RAM that were never free: kernel image, loaded files, tables of the firmware, these bitmaps.
+    wired: usize,
     /// From, to: free frames outside are news. It is looked at when frames move between stack and bitmaps.
     watched: (usize, usize),
 }
@@ -106,6 +109,21 @@ impl Frames {
         if let Some(slot) = self.stack.get_mut(self.stacked) {
             *slot = frame;
             self.stacked += 1;
+        }
+    }
+
+    /// As [`Frames::push`], of at most [`BATCH`] frames.
+    fn push_many(&mut self, frames: &[PhysAddr]) {
+        if self.stacked + frames.len() > STACK {
+            self.spill(STACK / 2);
+        }
+        let end = self.stacked + frames.len();
+        if let Some(room) = self.stack.get_mut(self.stacked..end) {
+            // Not by a string instruction, which an emulator counts word by word.
+            for (slot, frame) in room.iter_mut().zip(frames) {
+                *slot = *frame;
+            }
+            self.stacked = end;
         }
     }
 
@@ -210,7 +228,22 @@ pub(crate) fn init(memory: &[MemoryRegion]) {
     let mut frames = FRAMES.lock();
     frames.maps = maps;
     frames.total = total;
+    frames.wired = ram(memory).saturating_sub(total);
     frames.in_maps = total;
+}
+
+/// Frames of RAM, whatever they hold.
+fn ram(memory: &[MemoryRegion]) -> usize {
+    let is_ram = |kind| match kind {
+        RegionKind::Usable
+        | RegionKind::BootloaderReclaimable
+        | RegionKind::Loaded
+        | RegionKind::AcpiReclaimable
+        | RegionKind::AcpiNvs => true,
+        RegionKind::Reserved | RegionKind::Mmio => false,
+    };
+    let regions = memory.iter().filter(|region| is_ram(region.kind()));
+    boot_info::layout::to_usize(regions.map(|region| region.pages).sum())
 }
 
 /// One frame for the kernel's own use.
@@ -228,8 +261,8 @@ pub(crate) fn alloc_contiguous_for_kernel(pages: usize, align_log2: u32) -> Opti
 /// Gives frames back.
 pub(crate) fn free_many(frames: &[PhysAddr]) {
     let mut all = FRAMES.lock();
-    for &frame in frames {
-        all.push(frame);
+    for part in frames.chunks(BATCH) {
+        all.push_many(part);
     }
 }
 
@@ -272,13 +305,18 @@ hal_impl! {
         FRAMES.lock().push(frame);
     }
     kernel_hal::frame => fn hal_frame_stats() -> FrameStats {
-        let (total, free) = {
+        let (total, free, wired) = {
             let frames = FRAMES.lock();
-            (frames.total, frames.free())
+            (
+                frames.total,
+                frames.free(),
+                frames.wired,
+            )
         };
         FrameStats {
             total,
             free,
+            wired,
             heap: HEAP_FRAMES.load(Ordering::Relaxed),
             heap_free_bytes: super::heap::free_bytes(),
             page_tables: TABLE_FRAMES.load(Ordering::Relaxed),

@@ -61,6 +61,8 @@ impl AddressSpace {
         }
         let skipped = (addr - place.base) / PAGE;
         let (mut memory, first) = mapping.vmo.memory();
+        let original = memory.original();
+        let _held = original.as_ref().map(|original| original.hold());
         let index = first
             .saturating_add(mapping.first)
             .saturating_add(skipped as u64);

@@ -425,11 +425,14 @@ fn cpu_stats() -> ZxResult<Vec<CpuStatsInfo>> {
 }
 
 fn kmem_stats() -> KmemStatsInfo {
+    // What large VMOs have left behind counts as free.
+    zircon_object::vm::release_all();
     let stats = kernel_hal::frame::stats();
     let bytes = |frames: usize| (frames * PAGE_SIZE) as u64;
     let vmo_frames = (stats.total - stats.free).saturating_sub(stats.heap + stats.page_tables);
     KmemStatsInfo {
-        total_bytes: bytes(stats.total),
+        total_bytes: bytes(stats.total + stats.wired),
+        wired_bytes: bytes(stats.wired),
         free_bytes: bytes(stats.free),
         total_heap_bytes: bytes(stats.heap),
         free_heap_bytes: stats.heap_free_bytes as u64,

@@ -13,7 +13,7 @@ pub(in crate::vm) fn zeroed_frame() -> Option<Frame> {
 }
 
 /// A frame with the contents of another one, or `None` when memory has run out.
-pub(in crate::vm) fn copied_frame(from: &Frame) -> Option<Frame> {
+pub(super) fn copied_frame(from: &Frame) -> Option<Frame> {
     match from.duplicate() {
         Some(frame) => Some(frame),
         None => after_release(|| from.duplicate()),

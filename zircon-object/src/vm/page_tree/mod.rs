@@ -18,6 +18,6 @@ mod node;
 mod release;
 mod tree;
 
-pub(super) use frames::{after_release, copied_frame, zeroed_frame};
+pub(super) use frames::{after_release, zeroed_frame};
 pub use release::release_all;
 pub(super) use tree::{Change, PageTree, Sharing, Stamps};

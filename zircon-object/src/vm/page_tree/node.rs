@@ -35,8 +35,9 @@ pub(super) enum Slot {
 }
 
 pub(super) struct SharedPage {
-    /// Always there; an option so that the allocation can be made before the frame leaves its old place.
-    pub(super) frame: Option<Frame>,
+    /// Always there; an option so that the allocation can be made before the frame leaves its old place. It is replaced by a
+    /// copy when it belongs in one place, a contiguous VMO, and that is written.
+    pub(super) frame: Mutex<Option<Frame>>,
     pub(super) owner: AtomicU64,
 }
 
@@ -57,16 +58,22 @@ impl Link {
 }
 
 impl Slot {
-    pub(super) fn frame(&self) -> Option<&Frame> {
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Self::Empty)
+    }
+
+    /// Runs `use_frame` on the frame, which stays where it is meanwhile.
+    #[inline(always)]
+    pub(super) fn with_frame<R>(&self, use_frame: impl FnOnce(&Frame) -> R) -> Option<R> {
         match self {
             Self::Empty => None,
-            Self::Owned { frame, .. } => Some(frame),
-            Self::Shared(page) => page.frame.as_ref(),
+            Self::Owned { frame, .. } => Some(use_frame(frame)),
+            Self::Shared(page) => page.frame.lock().as_ref().map(use_frame),
         }
     }
 
     pub(super) fn found(&self, above: Sharing) -> Option<Found> {
-        let addr = self.frame()?.addr();
+        let addr = self.with_frame(Frame::addr)?;
         let sharing = match self {
             Self::Shared(page) if Arc::strong_count(page) != 1 => Sharing::MaybeShared,
             _ => above,
@@ -76,6 +83,11 @@ impl Slot {
 }
 
 impl SharedPage {
+    /// The frame of a page that nobody else has any more.
+    pub(super) fn into_frame(page: Arc<Self>) -> Option<Frame> {
+        Arc::into_inner(page)?.frame.into_inner()
+    }
+
     /// The VMO `owner` lets go of the page: if it counted for it, it counts for nobody now.
     pub(super) fn disown(&self, owner: u64) {
         disown(&self.owner, owner);
@@ -123,10 +135,13 @@ impl Leaf {
         for (to, slot) in copy.iter_mut().zip(slots.iter_mut()) {
             if matches!(slot, Slot::Owned { .. }) {
                 let owner = AtomicU64::new(self.owner.load(Ordering::Relaxed));
-                let mut page = try_arc(SharedPage { frame: None, owner })?;
+                let mut page = try_arc(SharedPage {
+                    frame: Mutex::new(None),
+                    owner,
+                })?;
                 let room = Arc::get_mut(&mut page).ok_or(ZxError::Internal)?;
                 if let Slot::Owned { frame, .. } = core::mem::replace(slot, Slot::Empty) {
-                    room.frame = Some(frame);
+                    *room.frame.get_mut() = Some(frame);
                 }
                 *slot = Slot::Shared(page);
             }

@@ -3,7 +3,9 @@
 //! What is large is not let go at once, since nobody waits for it: it is put aside in O(1), and a task of the executor lets
 //! it go in steps ([`release_some`]). Whoever finds no free frame meanwhile does such steps himself ([`super::frames`]).
 
-use super::node::{disown, slot_of, unique_inner, unique_leaf, Leaf, Link, Slot, BITS, FANOUT};
+use super::node::{
+    disown, slot_of, unique_inner, unique_leaf, Leaf, Link, SharedPage, Slot, BITS, FANOUT,
+};
 use super::tree::Stamps;
 use crate::runtime::EXECUTOR;
 use alloc::sync::Arc;
@@ -59,7 +61,7 @@ impl Sink {
                 if self.stamps == Stamps::Clear {
                     page.disown(self.owner);
                 }
-                if let Some(frame) = Arc::into_inner(page).and_then(|page| page.frame) {
+                if let Some(frame) = SharedPage::into_frame(page) {
                     self.free(frame);
                 }
             }
@@ -146,10 +148,11 @@ pub(super) fn release(link: Link, sink: &mut Sink) {
                 sink.leaves -= 1;
                 clear_leaf(&leaf, sink.owner);
             }
-            if let Some(leaf) = Arc::into_inner(leaf) {
+            let mut leaf = leaf;
+            if let Some(leaf) = Arc::get_mut(&mut leaf) {
                 sink.leaves = sink.leaves.saturating_sub(1);
-                for slot in leaf.slots.into_inner() {
-                    sink.take(slot);
+                for slot in leaf.slots.get_mut() {
+                    sink.take(core::mem::replace(slot, Slot::Empty));
                 }
             }
         }

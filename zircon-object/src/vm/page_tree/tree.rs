@@ -2,7 +2,9 @@
 
 use super::count::{claim, walk_in};
 use super::frames::{copied_frame, zeroed_frame};
-use super::node::{slot_of, unique_inner, unique_leaf, Inner, Leaf, Link, Slot, BITS, FANOUT};
+use super::node::{
+    slot_of, unique_inner, unique_leaf, Inner, Leaf, Link, SharedPage, Slot, BITS, FANOUT,
+};
 use super::release::{release, remove_in, Sink};
 use crate::alloc_try::try_arc;
 use alloc::sync::Arc;
@@ -81,9 +83,7 @@ impl PageTree {
     /// Whether there is a page anywhere.
     pub(in crate::vm) fn has_pages(&self) -> bool {
         let mut found = false;
-        self.walk(0..u64::MAX, &mut |_, slot, _, _| {
-            found |= slot.frame().is_some()
-        });
+        self.walk(0..u64::MAX, &mut |_, slot, _, _| found |= !slot.is_empty());
         found
     }
 
@@ -127,7 +127,7 @@ impl PageTree {
         index: u64,
         use_frame: impl FnOnce(&Frame) -> R,
     ) -> Option<R> {
-        self.with_slot(index, |slot, _| slot.frame().map(use_frame))
+        self.with_slot(index, |slot, _| slot.with_frame(use_frame))
             .flatten()
     }
 
@@ -147,19 +147,14 @@ impl PageTree {
                 let Slot::Shared(page) = core::mem::replace(slot, Slot::Empty) else {
                     return Err(ZxError::Internal);
                 };
-                let frame = Arc::into_inner(page)
-                    .and_then(|page| page.frame)
-                    .ok_or(ZxError::Internal)?;
+                let frame = SharedPage::into_frame(page).ok_or(ZxError::Internal)?;
                 let addr = frame.addr();
                 *slot = Slot::Owned { frame, pins: 0 };
                 Ok((addr, Change::None))
             }
             Slot::Shared(page) => {
-                let frame = page
-                    .frame
-                    .as_ref()
-                    .and_then(copied_frame)
-                    .ok_or(ZxError::NoMemory)?;
+                let frame = page.frame.lock().as_ref().and_then(copied_frame);
+                let frame = frame.ok_or(ZxError::NoMemory)?;
                 let addr = frame.addr();
                 if let Slot::Shared(page) = core::mem::replace(slot, Slot::Owned { frame, pins: 0 })
                 {
@@ -168,6 +163,38 @@ impl PageTree {
                 Ok((addr, Change::Replaced))
             }
         }
+    }
+
+    /// Makes the page at `index` private without moving it: the others who see it get a copy. `unmap` runs before that, and has to
+    /// take it out of the page tables of the others.
+    ///
+    /// # Errors
+    /// - `NoMemory`: no frame for the copy, or no heap for a node.
+    pub(in crate::vm) fn keep_private(
+        &mut self,
+        index: u64,
+        unmap: impl FnOnce(),
+    ) -> ZxResult<PhysAddr> {
+        let owner = self.owner;
+        let slot = self.slot_mut(index)?;
+        if let Slot::Shared(page) = slot {
+            if Arc::strong_count(page) != 1 {
+                let mut theirs = page.frame.lock();
+                let copy = theirs.as_ref().and_then(copied_frame);
+                let copy = copy.ok_or(ZxError::NoMemory)?;
+                unmap();
+                let own = theirs.replace(copy).ok_or(ZxError::Internal)?;
+                drop(theirs);
+                page.disown(owner);
+                let addr = own.addr();
+                *slot = Slot::Owned {
+                    frame: own,
+                    pins: 0,
+                };
+                return Ok(addr);
+            }
+        }
+        self.make_private(index).map(|(addr, _)| addr)
     }
 
     /// Puts a frame where no page is; a page that is there already stays and the frame is freed.

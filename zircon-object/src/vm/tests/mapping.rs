@@ -220,3 +220,37 @@ fn a_mapped_late_copy_shows_its_parents_page_and_loses_it_when_that_changes() {
     root.unmap(at, 2 * PAGE_BYTES).unwrap();
     parent.write(0, &[1]).unwrap();
 }
+
+#[test]
+fn a_mapped_copy_of_contiguous_memory_does_not_see_what_the_original_writes_later() {
+    let _balance = start();
+    let root = root();
+    let original = Vmo::new_contiguous(2 * PAGE_BYTES, 12).unwrap();
+    original.write(0, &[1]).unwrap();
+    let map = |vmo| root.map(RW, 0, vmo, 0, 2 * PAGE_BYTES, Perms::ALL).unwrap();
+    let own = map(&original);
+    poke(root.space(), own + PAGE, 2).unwrap();
+    let copy = original
+        .create_child(ChildKind::Snapshot, Resizable::No, 0, 2 * PAGE_BYTES)
+        .unwrap();
+    let theirs = map(&copy);
+    let late = copy
+        .create_child(ChildKind::LateCopy, Resizable::No, 0, 2 * PAGE_BYTES)
+        .unwrap();
+    let latest = map(&late);
+    for at in [theirs, latest] {
+        assert_eq!(peek(root.space(), at), Ok(1));
+        assert_eq!(peek(root.space(), at + PAGE), Ok(2));
+    }
+    poke(root.space(), own, 3).unwrap();
+    original.write(PAGE_BYTES, &[4]).unwrap();
+    assert_eq!(peek(root.space(), own), Ok(3));
+    assert_eq!(peek(root.space(), own + PAGE), Ok(4));
+    for at in [theirs, latest] {
+        assert_eq!(peek(root.space(), at), Ok(1));
+        assert_eq!(peek(root.space(), at + PAGE), Ok(2));
+    }
+    root.unmap(theirs, PAGE_BYTES).unwrap();
+    poke(root.space(), theirs + PAGE, 9).unwrap();
+    assert_eq!(peek(root.space(), latest + PAGE), Ok(2));
+}

@@ -2,9 +2,10 @@
 
 use super::{frames_used, start};
 use crate::object::KernelObject;
-use crate::vm::{ChildKind, Resizable, Vmo, PAGE, PAGE_BYTES};
+use crate::vm::{ChildKind, CommitAccess, Resizable, Vmo, PAGE, PAGE_BYTES};
 use kernel_hal::paging::CachePolicy;
 use kernel_hal::PhysAddr;
+use std::vec::Vec;
 use zx_abi::{Signals, ZxError};
 
 fn first_byte(vmo: &Vmo) -> u8 {
@@ -255,7 +256,7 @@ fn running_out_of_frames_is_an_error_and_everything_comes_back() {
 #[test]
 fn boot_memory_is_copied_with_zeros_to_the_end_of_the_page() {
     let _balance = start();
-    let image: std::vec::Vec<u8> = (0..3 * PAGE + 100)
+    let image: Vec<u8> = (0..3 * PAGE + 100)
         .map(|at| u8::try_from(at % 251).unwrap())
         .collect();
     let at = kernel_hal_hosted::frame::boot_memory(&image);
@@ -343,4 +344,50 @@ fn what_is_large_is_let_go_later_and_found_when_frames_are_counted() {
     assert!(frames_used() > before);
     crate::vm::release_all();
     assert_eq!(frames_used(), before);
+}
+
+#[test]
+fn a_copy_of_contiguous_memory_takes_the_pages_that_change_and_the_original_keeps_its_own() {
+    let _balance = start();
+    let before = frames_used();
+    let vmo = Vmo::new_contiguous(4 * PAGE_BYTES, 12).unwrap();
+    let places = |vmo: &Vmo| -> Vec<_> {
+        (0..4)
+            .map(|page| vmo.commit_page(page * PAGE_BYTES, CommitAccess::Write))
+            .collect()
+    };
+    let first = places(&vmo);
+    for page in 0..4_u8 {
+        vmo.write(u64::from(page) * PAGE_BYTES, &[page + 1])
+            .unwrap();
+    }
+    let copy = vmo
+        .create_child(ChildKind::Snapshot, Resizable::Yes, 0, 4 * PAGE_BYTES)
+        .unwrap();
+    let second = copy
+        .create_child(ChildKind::Snapshot, Resizable::No, PAGE_BYTES, PAGE_BYTES)
+        .unwrap();
+    assert_eq!(frames_used() - before, 4);
+    vmo.write(PAGE_BYTES, &[5]).unwrap();
+    copy.write(2 * PAGE_BYTES, &[6]).unwrap();
+    let byte = |vmo: &Vmo, page: u64| {
+        let mut byte = [0];
+        vmo.read(page * PAGE_BYTES, &mut byte).unwrap();
+        byte[0]
+    };
+    let seen = |vmo: &Vmo| [0, 1, 2, 3].map(|page| byte(vmo, page));
+    assert_eq!((seen(&vmo), seen(&copy)), ([1, 5, 3, 4], [1, 2, 6, 4]));
+    assert_eq!(byte(&second, 0), 2);
+    assert_eq!(frames_used() - before, 6);
+    let counted = |vmo: &Vmo| vmo.committed_bytes() / PAGE_BYTES;
+    assert_eq!(counted(&vmo) + counted(&copy) + counted(&second), 6);
+    drop(second);
+    copy.set_size(PAGE_BYTES).unwrap();
+    assert_eq!((counted(&vmo), counted(&copy)), (4, 0));
+    assert_eq!(places(&vmo), first);
+    // The last page that the copy saw was moved out of its way.
+    assert_eq!(seen(&vmo), [1, 5, 3, 4]);
+    drop(vmo);
+    assert_eq!(byte(&copy, 0), 1);
+    assert_eq!(frames_used() - before, 1);
 }

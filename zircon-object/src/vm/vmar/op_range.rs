@@ -102,6 +102,8 @@ impl Vmar {
             return;
         }
         let (memory, first) = mapping.vmo.memory();
+        let original = memory.original();
+        let _held = original.as_ref().map(|original| original.hold());
         let start = first
             .saturating_add(mapping.first)
             .saturating_add(((part.start - place.base) / PAGE) as u64);

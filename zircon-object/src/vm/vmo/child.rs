@@ -3,10 +3,10 @@
 use super::family::Family;
 use super::memory::{Backing, Memory};
 use super::object::{new_base, pages_for, Kind, Origin, Resizable, Vmo};
-use crate::vm::page_tree::{copied_frame, PageTree, Stamps};
+use super::original::{Copied, Original};
+use crate::vm::page_tree::{PageTree, Stamps};
 use crate::vm::PAGE_BYTES;
 use alloc::sync::Arc;
-use core::ops::Range;
 use kernel_hal::paging::CachePolicy;
 use kernel_hal::sync::Mutex;
 use zx_abi::{ZxError, ZxResult};
@@ -42,6 +42,10 @@ impl Vmo {
     ) -> ZxResult<Arc<Self>> {
         let child = match kind {
             ChildKind::Snapshot if self.is_pager_backed() => return Err(ZxError::NotSupported),
+            // What may move to another place under a contiguous VMO's copy is not for others to show.
+            ChildKind::LateCopy if self.memory().0.original().is_some() => {
+                self.snapshot(resizable, offset, size)?
+            }
             ChildKind::LateCopy => self.copy_later(resizable, offset, size)?,
             ChildKind::SnapshotAtLeastOnWrite if self.is_pager_backed() => {
                 self.copy_later(resizable, offset, size)?
@@ -192,9 +196,14 @@ impl Memory {
             return Err(ZxError::BadState);
         }
         self.settle()?;
-        let Backing::Paged(tree) = &self.backing else {
-            return self.copy(first..end, pages, owner);
+        let original = match &self.backing {
+            Backing::Contiguous(_) => Some(match &self.copies {
+                Some(original) => original.clone(),
+                None => self.copies.insert(Original::try_new()?).clone(),
+            }),
+            Backing::Paged(_) | Backing::Physical(_) => self.original(),
         };
+        let tree = self.tree()?;
         if first >= end || tree.is_empty() {
             return Ok(Self::new(
                 pages,
@@ -212,19 +221,7 @@ impl Memory {
         self.views.write_protect(cache);
         let mut child = Self::new(pages, Backing::Paged(shared), CachePolicy::Cached);
         child.bias = first + bias;
+        child.copied = original.map(Copied::of);
         Ok(child)
-    }
-
-    /// The memory of a snapshot of contiguous memory, whose pages must stay where they are: a copy.
-    fn copy(&self, range: Range<u64>, pages: u64, owner: u64) -> ZxResult<Self> {
-        let mut tree = PageTree::new(owner);
-        for (to, from) in range.enumerate() {
-            let frame = self
-                .with_frame(from, copied_frame)
-                .flatten()
-                .ok_or(ZxError::NoMemory)?;
-            tree.insert(to as u64, frame)?;
-        }
-        Ok(Self::new(pages, Backing::Paged(tree), CachePolicy::Cached))
     }
 }

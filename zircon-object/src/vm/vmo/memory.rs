@@ -1,5 +1,6 @@
 //! What a VMO consists of under its lock, and how a page of it is found or made.
 
+use super::original::{Copied, Original};
 use super::Vmo;
 use crate::vm::page_tree::{zeroed_frame, Change, PageTree, Sharing};
 use crate::vm::pager::PageSource;
@@ -36,6 +37,10 @@ pub(in crate::vm) struct Memory {
     pub(in crate::vm) views: Registry,
     /// What late copies and their parents know of each other; most VMOs are neither.
     pub(super) late: Option<Box<Late>>,
+    /// In contiguous memory that was copied: what its copies know.
+    pub(super) copies: Option<Arc<Original>>,
+    /// In a copy of contiguous memory, or of such a copy.
+    pub(super) copied: Option<Copied>,
     /// The zero frame may be mapped where no page is.
     zero_mapped: bool,
     /// Pins held in the whole VMO.
@@ -96,6 +101,8 @@ impl Memory {
             backing,
             views: Registry::new(),
             late: None,
+            copies: None,
+            copied: None,
             zero_mapped: false,
             pins: 0,
             vdso: None,
@@ -214,6 +221,9 @@ impl Memory {
     /// Makes the page private and takes what was mapped in its place out of all page tables but that of `by`.
     pub(super) fn make_private(&mut self, index: u64, by: Option<MapToken>) -> ZxResult<PhysAddr> {
         self.fill(index)?;
+        if matches!(self.backing, Backing::Contiguous(_)) {
+            return self.keep_private(index);
+        }
         let at = index + self.bias;
         let (addr, change) = self.tree_mut()?.make_private(at)?;
         let stale = match change {

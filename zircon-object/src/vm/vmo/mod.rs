@@ -3,6 +3,7 @@
 //! - [`object`]: the kernel object, how one is made, its properties and its mappings;
 //! - [`memory`]: what a VMO consists of under its lock, and how a page is found or made;
 //! - [`missing`]: pages that a pager has, or the VMO behind a child of such a one;
+//! - [`original`]: contiguous memory and its copies;
 //! - [`range`]: commit, decommit, zero, resize, cache policy;
 //! - [`transfer`]: reading and writing by syscalls;
 //! - [`child`]: snapshots and slices; [`family`]: who descends from whom;
@@ -14,6 +15,7 @@ mod info;
 mod memory;
 mod missing;
 mod object;
+mod original;
 mod range;
 mod transfer;
 

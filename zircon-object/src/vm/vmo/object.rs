@@ -285,7 +285,11 @@ impl Vmo {
         let (mut memory, first) = self.memory();
         view.first += first;
         let token = memory.views.add(view.clone())?;
-        if let Err(error) = memory.show(token, &view) {
+        let known = memory
+            .show(token, &view)
+            .and_then(|()| memory.enter_in_original(token, &view));
+        if let Err(error) = known {
+            memory.hide(token);
             memory.views.remove(token);
             return Err(error);
         }
@@ -297,6 +301,7 @@ impl Vmo {
     pub(in crate::vm) fn remove_view(&self, token: MapToken) {
         let mut memory = self.memory().0;
         memory.hide(token);
+        memory.leave_original(token);
         memory.views.remove(token);
         self.mapped.fetch_sub(1, Ordering::Relaxed);
     }
@@ -311,6 +316,7 @@ impl Vmo {
         if memory.is_shown_by_parent() {
             memory.show_again(token);
         }
+        memory.change_in_original(token);
     }
 }
 
