@@ -1,10 +1,12 @@
-//! VMOs against plain byte vectors: random writes, snapshots of snapshots, resizes, zeroing and closes.
+//! VMOs against plain byte vectors: random writes, commits, decommits, zeroing, resizes, snapshots of snapshots and closes,
+//! of ordinary and of contiguous memory.
 
 use super::{frames_used, start, Random};
 use crate::vm::{ChildKind, Resizable, Vmo, PAGE, PAGE_BYTES};
 use alloc::sync::Arc;
 use std::vec;
 use std::vec::Vec;
+use zx_abi::ZxError;
 
 const MAX_PAGES: u64 = 150;
 
@@ -20,8 +22,18 @@ fn run(seed: u64, steps: usize) {
     for step in 0..steps {
         let choice = random.below(100);
         if pairs.is_empty() || (choice < 4 && pairs.len() < 9) {
-            let pages = random.below(MAX_PAGES);
-            let vmo = Vmo::new(pages * PAGE_BYTES, Resizable::Yes).unwrap();
+            let contiguous = random.below(3) == 0;
+            let pages = if contiguous {
+                random.below(20) + 1
+            } else {
+                random.below(MAX_PAGES)
+            };
+            let size = pages * PAGE_BYTES;
+            let vmo = if contiguous {
+                Vmo::new_contiguous(size, 12).unwrap()
+            } else {
+                Vmo::new(size, Resizable::Yes).unwrap()
+            };
             pairs.push(Pair {
                 vmo,
                 bytes: vec![0; usize::try_from(pages).unwrap() * PAGE],
@@ -52,6 +64,10 @@ fn run(seed: u64, steps: usize) {
         let Pair { vmo, bytes } = &mut pairs[at];
         if choice < 30 {
             let size = random.below(MAX_PAGES) * PAGE_BYTES;
+            if vmo.resizable() == Resizable::No {
+                assert_eq!(vmo.set_size(size), Err(ZxError::Unavailable));
+                continue;
+            }
             vmo.set_size(size).unwrap();
             bytes.resize(usize::try_from(size).unwrap(), 0);
             continue;
@@ -72,6 +88,17 @@ fn run(seed: u64, steps: usize) {
                 bytes[offset..offset + len].fill(0);
             }
             75..80 => vmo.commit(offset as u64, len as u64).unwrap(),
+            80..86 => {
+                let (start, end) = (offset / PAGE * PAGE, (offset + len).next_multiple_of(PAGE));
+                match vmo.decommit(start as u64, (end - start) as u64) {
+                    Ok(()) => bytes[start..end].fill(0),
+                    Err(error) => {
+                        let alone = vmo.children() == 0 && !vmo.is_child();
+                        assert_eq!(error, ZxError::NotSupported);
+                        assert!(!alone || vmo.is_contiguous(), "seed {seed} step {step}");
+                    }
+                }
+            }
             _ => {
                 let mut read = vec![1; len];
                 vmo.read(offset as u64, &mut read).unwrap();
