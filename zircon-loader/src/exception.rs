@@ -1,13 +1,12 @@
 //! What happens when user code does what it may not: whoever listens is asked, and when nobody handles it a crash report is
 //! written and the process ends.
 
+use crate::crash_report;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::future::poll_fn;
 use core::task::Poll;
 use kernel_hal::context::{self, UserContext};
-use kernel_hal::user;
-use zircon_object::object::KernelObject;
 use zircon_object::task::exception::{raise, Verdict};
 use zircon_object::task::{retcode, Thread};
 use zx_abi::exception::{ExceptionReport, ExceptionType};
@@ -35,9 +34,6 @@ pub(crate) enum Cause {
     Policy,
 }
 
-/// Frames that a backtrace follows at most.
-const BACKTRACE_MAX: usize = 16;
-
 /// Raises an exception in the calling thread. When it returns the thread goes on, or finds that it was killed.
 #[inline(never)]
 pub(crate) async fn raise(
@@ -50,7 +46,7 @@ pub(crate) async fn raise(
     let verdict = raise::ask_all(thread, kind_of(cause), report_of(cause)).await;
     let context = taken_back(thread).await;
     if verdict == Verdict::Unhandled {
-        report(thread, &context, cause);
+        crash_report::write(thread, &context, cause);
         thread.process().exit(retcode::EXCEPTION_KILL);
     }
     context
@@ -103,98 +99,5 @@ fn report_of(cause: Cause) -> ExceptionReport {
         vector,
         err_code,
         cr2,
-    }
-}
-
-/// Writes registers, cause and backtrace to the log. Frames are followed by frame pointers as far as they can be read.
-fn report(thread: &Thread, context: &UserContext, cause: Cause) {
-    let process = thread.process();
-    let name = process.name().map(|name| name.get()).unwrap_or_default();
-    let name = core::str::from_utf8(&name)
-        .unwrap_or("?")
-        .trim_end_matches('\0');
-    let (pid, tid) = (process.base().koid().0, thread.base().koid().0);
-    log::error!(
-        "<== {} in process '{name}' ({pid}), thread {tid}: killed",
-        describe(cause)
-    );
-    match cause {
-        Cause::PageFault { addr, code } => {
-            log::error!("    fault address {addr:#018x}, error code {code:#x}")
-        }
-        Cause::Hardware { vector, code } => {
-            log::error!("    vector {vector}, error code {code:#x}")
-        }
-        Cause::BadSyscall | Cause::Policy => {}
-    }
-    let r = &context.regs;
-    log::error!(
-        "    rax {:#018x} rbx {:#018x} rcx {:#018x} rdx {:#018x}",
-        r.rax,
-        r.rbx,
-        r.rcx,
-        r.rdx
-    );
-    log::error!(
-        "    rsi {:#018x} rdi {:#018x} rbp {:#018x} rsp {:#018x}",
-        r.rsi,
-        r.rdi,
-        r.rbp,
-        r.rsp
-    );
-    log::error!(
-        "    r8  {:#018x} r9  {:#018x} r10 {:#018x} r11 {:#018x}",
-        r.r8,
-        r.r9,
-        r.r10,
-        r.r11
-    );
-    log::error!(
-        "    r12 {:#018x} r13 {:#018x} r14 {:#018x} r15 {:#018x}",
-        r.r12,
-        r.r13,
-        r.r14,
-        r.r15
-    );
-    log::error!(
-        "    rip {:#018x} rflags {:#x} fs {:#x} gs {:#x}",
-        r.rip,
-        r.rflags,
-        r.fs_base,
-        r.gs_base
-    );
-    let mut frame = usize::try_from(r.rbp).unwrap_or(0);
-    for depth in 1..BACKTRACE_MAX {
-        let mut words = [0; 16];
-        if frame == 0 || user::read_bytes(frame, &mut words).is_err() {
-            break;
-        }
-        let (next, back) = words.split_at(8);
-        let word = |bytes: &[u8]| {
-            bytes
-                .iter()
-                .rev()
-                .fold(0, |value, byte| value << 8 | usize::from(*byte))
-        };
-        log::error!("    #{depth} {:#018x}", word(back));
-        if word(next) <= frame {
-            break;
-        }
-        frame = word(next);
-    }
-}
-
-const fn describe(cause: Cause) -> &'static str {
-    match cause {
-        Cause::PageFault { .. } => "page fault",
-        Cause::Hardware { vector: 0, .. } => "division error",
-        Cause::Hardware { vector: 1, .. } => "hardware breakpoint",
-        Cause::Hardware { vector: 3, .. } => "breakpoint",
-        Cause::Hardware { vector: 6, .. } => "undefined instruction",
-        Cause::Hardware { vector: 13, .. } => "general protection fault",
-        Cause::Hardware { vector: 17, .. } => "unaligned access",
-        Cause::Hardware { .. } => "CPU exception",
-        Cause::BadSyscall => "bad system call",
-        Cause::Policy => "policy violation",
     }
 }

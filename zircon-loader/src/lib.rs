@@ -8,7 +8,9 @@
 
 extern crate alloc;
 
+mod backtrace;
 mod bootstrap;
+mod crash_report;
 mod exception;
 pub mod images;
 mod run;

@@ -41,6 +41,10 @@ modes! {
     ExitNegative = "exit-negative",
     /// Sleeps for a long time.
     Sleep = "sleep",
+    /// Computes for ever.
+    Compute = "compute",
+    /// Takes memory until there is none left, and keeps it.
+    HogMemory = "hog-memory",
     /// Its first thread ends, and 5 is the code of its second.
     SecondThread = "second-thread",
     /// Its only thread ends.
@@ -100,6 +104,25 @@ fn run(mode: Mode) -> ZxResult<i64> {
         Mode::Sleep => {
             crate::world::sleep_ms(60_000);
             Ok(SURVIVED)
+        }
+        Mode::Compute => {
+            let mut sum = 0_i64;
+            loop {
+                sum = core::hint::black_box(sum.wrapping_add(1));
+            }
+        }
+        Mode::HogMemory => {
+            const PIECE: u64 = 8 << 20;
+            const COMMIT: u32 = 1;
+            let mut all = alloc::vec![];
+            loop {
+                let vmo = Vmo::create(PIECE, 0)?;
+                if vmo.op_range(COMMIT, 0, PIECE).is_err() {
+                    crate::world::sleep_ms(60_000);
+                    return Ok(SURVIVED);
+                }
+                all.push(vmo);
+            }
         }
         Mode::SecondThread => {
             libzx::thread::spawn("second", || {

@@ -20,6 +20,7 @@ mod crash;
 mod demand;
 mod disposition;
 mod memory;
+mod memory_pressure;
 mod pages;
 mod provoked;
 mod runner;
@@ -100,6 +101,7 @@ const SUITES: &[&Suite] = &[
     &timer::SUITE,
     &clock_object::SUITE,
     &system_event::SUITE,
+    &memory_pressure::SUITE,
     &time::SUITE,
     &futex::SUITE,
     &futex_owner::SUITE,
