@@ -107,14 +107,14 @@ fn load_vdso(file: &'static [u8]) -> Result<Vdso, LoadError> {
     full.write(constants.at as u64, &constants.bytes)
         .during("vDSO constants")?;
     let code = image.layout.code.start as u64..image.layout.code.end as u64;
-    full.mark_vdso(code.clone());
+    full.mark_vdso(code.clone()).during("vDSO")?;
     let variant = |name: &[u8], calls| -> ZxResult<Arc<Vmo>> {
         let copy = vmo_of(image.bytes, name)?;
         copy.write(constants.at as u64, &constants.bytes)?;
         for (at, bytes) in vdso::block(&image, calls) {
             copy.write(at as u64, &bytes)?;
         }
-        copy.mark_vdso(code.clone());
+        copy.mark_vdso(code.clone())?;
         Ok(copy)
     };
     let test1 = variant(b"vdso/test1", vdso::TEST1).during("vDSO variant test1")?;

@@ -1,6 +1,6 @@
 //! The page table of an address space, with the lock under which it changes.
 
-use super::Perms;
+use super::{Perms, PAGE};
 use kernel_hal::paging::{CachePolicy, MmuFlags, PageTable};
 use kernel_hal::sync::Mutex;
 use kernel_hal::{PhysAddr, VirtAddr};
@@ -47,13 +47,35 @@ impl Hw {
     }
 
     pub(super) fn unmap(&self, at: VirtAddr, pages: usize) {
-        let _change = self.change.lock();
-        self.table.unmap(at, pages);
+        in_pieces(at, pages, |at, pages| {
+            let _change = self.change.lock();
+            self.table.unmap(at, pages);
+        });
     }
 
     pub(super) fn protect(&self, at: VirtAddr, pages: usize, flags: MmuFlags) {
-        let _change = self.change.lock();
-        self.table.protect(at, pages, flags);
+        in_pieces(at, pages, |at, pages| {
+            let _change = self.change.lock();
+            self.table.protect(at, pages, flags);
+        });
+    }
+}
+
+/// Changes a long range piece by piece and lets interrupts in between: no handler takes a lock of this module. Absent parts are
+/// skipped fast, so pieces of what is very long may be longer.
+fn in_pieces(at: VirtAddr, pages: usize, mut change: impl FnMut(VirtAddr, usize)) {
+    const PIECE: usize = 16 << 10;
+    const LONGEST: usize = 256 << 10;
+    let piece = (pages / 1024).clamp(PIECE, LONGEST);
+    let mut done = 0;
+    loop {
+        let now = (pages - done).min(piece);
+        change(at + done * PAGE, now);
+        done += now;
+        if done == pages {
+            return;
+        }
+        kernel_hal::cpu::interrupt_window();
     }
 }
 

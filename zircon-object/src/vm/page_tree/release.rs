@@ -12,7 +12,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering};
-use kernel_hal::frame::{raw_free_many, Frame};
+use kernel_hal::frame::raw_free_many;
 use kernel_hal::sync::Mutex;
 use kernel_hal::PhysAddr;
 use zx_abi::ZxResult;
@@ -22,8 +22,8 @@ const STEP: usize = 128;
 
 /// Takes what is let go.
 pub(super) struct Sink {
+    /// Room for the frames of one leaf.
     frames: [PhysAddr; FANOUT],
-    count: usize,
     owner: u64,
     stamps: Stamps,
     /// Leaves that may still be entered; the others are put aside.
@@ -45,43 +45,35 @@ impl Sink {
     pub(super) fn new(owner: u64, stamps: Stamps) -> Self {
         Self {
             frames: [PhysAddr(0); FANOUT],
-            count: 0,
             owner,
             stamps,
             leaves: STEP,
         }
     }
 
+    /// Takes the pages of slots of one leaf, which are empty then.
     #[inline(always)]
-    fn take(&mut self, slot: Slot) {
-        match slot {
-            Slot::Empty => {}
-            Slot::Owned { frame, .. } => self.free(frame),
-            Slot::Shared(page) => {
-                if self.stamps == Stamps::Clear {
-                    page.disown(self.owner);
+    fn take(&mut self, slots: &mut [Slot]) {
+        let mut room = self.frames.iter_mut();
+        for slot in slots {
+            let frame = match core::mem::replace(slot, Slot::Empty) {
+                Slot::Empty => continue,
+                Slot::Owned { frame, .. } => Some(frame),
+                Slot::Shared(page) => {
+                    if self.stamps == Stamps::Clear {
+                        page.disown(self.owner);
+                    }
+                    SharedPage::into_frame(page)
                 }
-                if let Some(frame) = SharedPage::into_frame(page) {
-                    self.free(frame);
+            };
+            if let Some(frame) = frame {
+                if let Some(room) = room.next() {
+                    *room = frame.into_raw();
                 }
             }
         }
-    }
-
-    #[inline(always)]
-    fn free(&mut self, frame: Frame) {
-        if self.count == FANOUT {
-            self.flush();
-        }
-        if let Some(room) = self.frames.get_mut(self.count) {
-            *room = frame.into_raw();
-            self.count += 1;
-        }
-    }
-
-    fn flush(&mut self) {
-        raw_free_many(&self.frames[..self.count]);
-        self.count = 0;
+        let count = FANOUT - room.len();
+        raw_free_many(&self.frames[..count]);
     }
 
     /// Puts a subtree aside; without memory for the list it is let go now.
@@ -105,12 +97,6 @@ impl Sink {
             // Those who find no frame look here; so does the next one who puts something aside.
             ATTENDED.store(false, Ordering::Relaxed);
         }
-    }
-}
-
-impl Drop for Sink {
-    fn drop(&mut self) {
-        self.flush();
     }
 }
 
@@ -151,9 +137,7 @@ pub(super) fn release(link: Link, sink: &mut Sink) {
             let mut leaf = leaf;
             if let Some(leaf) = Arc::get_mut(&mut leaf) {
                 sink.leaves = sink.leaves.saturating_sub(1);
-                for slot in leaf.slots.get_mut() {
-                    sink.take(core::mem::replace(slot, Slot::Empty));
-                }
+                sink.take(leaf.slots.get_mut());
             }
         }
         Link::Inner(inner) => {
@@ -162,9 +146,12 @@ pub(super) fn release(link: Link, sink: &mut Sink) {
                     release(link.clone(), sink);
                 }
             }
-            if let Some(inner) = Arc::into_inner(inner) {
-                for link in inner.links.into_iter().flatten() {
-                    release(link, sink);
+            let mut inner = inner;
+            if let Some(inner) = Arc::get_mut(&mut inner) {
+                for link in &mut inner.links {
+                    if let Some(link) = link.take() {
+                        release(link, sink);
+                    }
                 }
             }
         }
@@ -203,9 +190,7 @@ pub(super) fn remove_in(
             {
                 return Ok(());
             }
-            for slot in &mut unique_leaf(leaf, sink.owner)?.slots.get_mut()[start..=end] {
-                sink.take(core::mem::replace(slot, Slot::Empty));
-            }
+            sink.take(&mut unique_leaf(leaf, sink.owner)?.slots.get_mut()[start..=end]);
             Ok(())
         }
         Some(Link::Inner(inner)) => {

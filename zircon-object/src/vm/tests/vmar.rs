@@ -252,7 +252,7 @@ fn the_vdso_is_mapped_executable_once_as_a_whole_and_stays() {
     let _balance = start();
     let root = root();
     let vdso = Vmo::new(8 * PAGE_BYTES, Resizable::No).unwrap();
-    vdso.mark_vdso(5 * PAGE_BYTES..8 * PAGE_BYTES);
+    vdso.mark_vdso(5 * PAGE_BYTES..8 * PAGE_BYTES).unwrap();
     let rx = VmOptions::PERM_READ | VmOptions::PERM_EXECUTE;
     let region = root
         .allocate(ALL_CAN | SPECIFIC, 0, 8 * PAGE_BYTES)

@@ -190,11 +190,14 @@ impl Child {
     /// go. A mapping counts for some pages whatever its size.
     fn shorten(&mut self, hw: &Arc<Hw>, budget: &mut usize) -> Rest {
         const MAPPING: usize = 16;
+        const LONGEST: usize = 256 << 10;
         let What::Mapping(mapping) = &self.what else {
             return Rest::Nothing;
         };
         let pages = self.len / PAGE;
-        let now = pages.min((*budget).max(1));
+        // Of what is very long most is absent, and skipped fast.
+        let piece = (*budget).max((pages / 4096).min(LONGEST)).max(1);
+        let now = pages.min(piece);
         let rest = pages - now;
         hw.unmap(self.base + rest * PAGE, now);
         *budget = budget.saturating_sub(now.max(MAPPING));

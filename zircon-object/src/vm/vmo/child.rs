@@ -197,10 +197,13 @@ impl Memory {
         }
         self.settle()?;
         let original = match &self.backing {
-            Backing::Contiguous(_) => Some(match &self.copies {
-                Some(original) => original.clone(),
-                None => self.copies.insert(Original::try_new()?).clone(),
-            }),
+            Backing::Contiguous(_) => {
+                let rare = self.rare()?;
+                Some(match &rare.copies {
+                    Some(original) => original.clone(),
+                    None => rare.copies.insert(Original::try_new()?).clone(),
+                })
+            }
             Backing::Paged(_) | Backing::Physical(_) => self.original(),
         };
         let tree = self.tree()?;
@@ -221,7 +224,9 @@ impl Memory {
         self.views.write_protect(cache);
         let mut child = Self::new(pages, Backing::Paged(shared), CachePolicy::Cached);
         child.bias = first + bias;
-        child.copied = original.map(Copied::of);
+        if let Some(original) = original {
+            child.rare()?.copied = Some(Copied::of(original));
+        }
         Ok(child)
     }
 }

@@ -35,23 +35,24 @@ pub(in crate::vm) struct Memory {
     pub(super) cache: CachePolicy,
     pub(super) backing: Backing,
     pub(in crate::vm) views: Registry,
-    /// What late copies and their parents know of each other; most VMOs are neither.
-    pub(super) late: Option<Box<Late>>,
-    /// In contiguous memory that was copied: what its copies know.
-    pub(super) copies: Option<Arc<Original>>,
-    /// In a copy of contiguous memory, or of such a copy.
-    pub(super) copied: Option<Copied>,
+    /// What most VMOs do not have.
+    pub(super) rare: Option<Box<Rare>>,
     /// The zero frame may be mapped where no page is.
     zero_mapped: bool,
     /// Pins held in the whole VMO.
     pub(super) pins: u64,
-    pub(super) vdso: Option<Range<u64>>,
     pub(super) missing: Missing,
 }
 
-/// What late copies and their parents know of each other.
+/// What late copies and their parents know of each other, contiguous memory and its copies, and what a vDSO is.
 #[derive(Default)]
-pub(super) struct Late {
+pub(super) struct Rare {
+    /// Where the code of a vDSO lies.
+    pub(super) vdso: Option<Range<u64>>,
+    /// In contiguous memory that was copied: what its copies know.
+    pub(super) copies: Option<Arc<Original>>,
+    /// In a copy of contiguous memory, or of such a copy.
+    pub(super) copied: Option<Copied>,
     /// In a parent: views of children that show these pages where they have none of their own.
     pub(super) views: Registry,
     /// In a parent: where children begin in these pages, and how many they see.
@@ -100,12 +101,9 @@ impl Memory {
             cache,
             backing,
             views: Registry::new(),
-            late: None,
-            copies: None,
-            copied: None,
+            rare: None,
             zero_mapped: false,
             pins: 0,
-            vdso: None,
             missing: Missing::Zero,
         }
     }

@@ -1,6 +1,6 @@
 //! Pages that are not there but are not zero either: a pager has them, or the VMO that this one was made from.
 
-use super::memory::{Backing, Late, Memory, Missing};
+use super::memory::{Backing, Memory, Missing, Rare};
 use super::object::{new_base, pages_for, Kind, Resizable, Vmo};
 use crate::alloc_try::{try_arc, try_box, TryPush};
 use crate::object::Wakes;
@@ -238,18 +238,18 @@ impl Memory {
     /// Takes pages out of the views of late copies.
     #[inline(always)]
     pub(super) fn unmap_late(&self, pages: Range<u64>) {
-        if let Some(late) = &self.late {
-            late.views.unmap(pages, None);
+        if let Some(rare) = &self.rare {
+            rare.views.unmap(pages, None);
         }
     }
 
-    /// What late copies and parents know of each other, made when it is needed.
-    fn late(&mut self) -> ZxResult<&mut Late> {
-        let late = match self.late.take() {
-            Some(late) => late,
-            None => try_box(Late::default())?,
+    /// What most VMOs do not have, made when it is needed.
+    pub(super) fn rare(&mut self) -> ZxResult<&mut Rare> {
+        let rare = match self.rare.take() {
+            Some(rare) => rare,
+            None => try_box(Rare::default())?,
         };
-        Ok(self.late.insert(late))
+        Ok(self.rare.insert(rare))
     }
 
     /// The page of the parent that stands for one that is not there: to be shown only, never to be written.
@@ -297,26 +297,26 @@ impl Memory {
             return Ok(());
         };
         let (of, first) = (of.clone(), *first);
-        self.late()?
+        self.rare()?
             .shown
             .try_reserve(1)
             .map_err(|_| ZxError::NoMemory)?;
         let theirs = {
             let (mut parent, start) = of.memory();
             let pages = usize::try_from(len).unwrap_or(usize::MAX).min(view.pages);
-            parent.late()?.views.add(View {
+            parent.rare()?.views.add(View {
                 first: start + first + view.first,
                 pages,
                 ..view.clone()
             })?
         };
-        self.late()?.shown.push((token, theirs));
+        self.rare()?.shown.push((token, theirs));
         Ok(())
     }
 
     /// Whether a parent knows views of this child.
     pub(super) fn is_shown_by_parent(&self) -> bool {
-        self.late
+        self.rare
             .as_ref()
             .is_some_and(|late| !late.shown.is_empty())
     }
@@ -327,7 +327,7 @@ impl Memory {
             return;
         };
         let known = self
-            .late
+            .rare
             .as_ref()
             .and_then(|late| late.shown.iter().find(|(own, _)| *own == token));
         let (Some((_, theirs)), Missing::Behind { of, first, pages }) = (known, &self.missing)
@@ -336,7 +336,7 @@ impl Memory {
         };
         let (mut parent, start) = of.memory();
         if let Some(shown) = parent
-            .late
+            .rare
             .as_mut()
             .and_then(|late| late.views.get_mut(*theirs))
         {
@@ -353,13 +353,13 @@ impl Memory {
 
     /// Takes a view of a child out of its parent.
     pub(super) fn hide(&mut self, token: MapToken) {
-        let Some(late) = &mut self.late else { return };
+        let Some(late) = &mut self.rare else { return };
         let Some(at) = late.shown.iter().position(|(own, _)| *own == token) else {
             return;
         };
         let (_, theirs) = late.shown.swap_remove(at);
         if let Missing::Behind { of, .. } = &self.missing {
-            if let Some(late) = &mut of.memory().0.late {
+            if let Some(late) = &mut of.memory().0.rare {
                 late.views.remove(theirs);
             }
         }
@@ -426,7 +426,7 @@ impl Memory {
             limit.fetch_min(pages.start, Ordering::Relaxed);
         }
         // What comes back when it grows again is not what the children saw.
-        if let Some(late) = &mut self.late {
+        if let Some(late) = &mut self.rare {
             late.windows.retain(|(first, window)| {
                 let window = window.upgrade();
                 if let Some(window) = &window {
@@ -488,7 +488,7 @@ impl Memory {
     /// What a child sees of `pages` pages of the VMO `of`, whose memory this is.
     fn window(&mut self, of: &Arc<Vmo>, first: u64, pages: u64) -> ZxResult<Missing> {
         let pages = try_arc(AtomicU64::new(pages))?;
-        let windows = &mut self.late()?.windows;
+        let windows = &mut self.rare()?.windows;
         if windows.len() == windows.capacity() {
             windows.retain(|(_, window)| window.strong_count() != 0);
         }

@@ -252,14 +252,18 @@ impl Vmo {
 
     /// Declares this to be a vDSO whose code lies at `code` (byte offsets, whole pages): the rules for executable mappings
     /// of a vDSO hold for it from now on.
-    pub fn mark_vdso(&self, code: Range<u64>) {
-        self.memory().0.vdso = Some(code);
+    ///
+    /// # Errors
+    /// - `NoMemory`: the kernel heap is exhausted.
+    pub fn mark_vdso(&self, code: Range<u64>) -> ZxResult {
+        self.memory().0.rare()?.vdso = Some(code);
+        Ok(())
     }
 
     /// Where the code of a vDSO lies; `None` for every other VMO.
     pub fn vdso_code(&self) -> Option<Range<u64>> {
         match &self.kind {
-            Kind::Memory(memory) => memory.lock().vdso.clone(),
+            Kind::Memory(memory) => memory.lock().rare.as_ref()?.vdso.clone(),
             Kind::Slice { .. } => None,
         }
     }

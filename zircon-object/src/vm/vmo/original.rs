@@ -59,7 +59,10 @@ impl Memory {
     /// For a copy of contiguous memory: that memory.
     #[inline(always)]
     pub(in crate::vm) fn original(&self) -> Option<Arc<Original>> {
-        self.copied.as_ref().map(|copied| copied.original().clone())
+        self.rare
+            .as_ref()
+            .and_then(|rare| rare.copied.as_ref())
+            .map(|copied| copied.original().clone())
     }
 
     /// Makes a page of contiguous memory private where it is.
@@ -67,7 +70,7 @@ impl Memory {
     /// # Errors
     /// - `NoMemory`: no frame for the copy that the others get.
     pub(super) fn keep_private(&mut self, index: u64) -> ZxResult<PhysAddr> {
-        let original = self.copies.clone();
+        let original = self.rare.as_ref().and_then(|rare| rare.copies.clone());
         let views = original.as_ref().map(|original| original.0.lock());
         self.tree_mut()?.keep_private(index, || {
             if let Some(views) = &views {
@@ -82,7 +85,7 @@ impl Memory {
     /// - `NoMemory`: the kernel heap is exhausted.
     pub(super) fn enter_in_original(&mut self, token: MapToken, view: &View) -> ZxResult {
         let bias = self.bias;
-        let Some(copied) = &mut self.copied else {
+        let Some(copied) = self.rare.as_mut().and_then(|rare| rare.copied.as_mut()) else {
             return Ok(());
         };
         copied.views.try_reserve(1).map_err(|_| ZxError::NoMemory)?;
@@ -99,7 +102,7 @@ impl Memory {
         let Some(view) = self.views.get_mut(token).cloned() else {
             return;
         };
-        let Some(copied) = &mut self.copied else {
+        let Some(copied) = self.rare.as_mut().and_then(|rare| rare.copied.as_mut()) else {
             return;
         };
         let theirs = copied.views.iter().find(|(own, _)| *own == token);
@@ -114,7 +117,7 @@ impl Memory {
 
     /// Takes a view of a copy out of the original's list.
     pub(super) fn leave_original(&mut self, token: MapToken) {
-        let Some(copied) = &mut self.copied else {
+        let Some(copied) = self.rare.as_mut().and_then(|rare| rare.copied.as_mut()) else {
             return;
         };
         if let Some(at) = copied.views.iter().position(|(own, _)| *own == token) {
