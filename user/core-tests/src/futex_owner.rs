@@ -91,8 +91,7 @@ fn sleeper() -> ZxResult<JoinHandle> {
     })
 }
 
-fn a_timed_out_waiter_leaves_no_owner_behind(world: &World) -> Case {
-    home_only!(world);
+fn a_timed_out_waiter_leaves_no_owner_behind(_: &World) -> Case {
     reset();
     let sleeper = ok!(sleeper());
     fails!(wait(&FUTEX, arg(sleeper.thread()), in_ms(2)), TimedOut);
@@ -103,8 +102,7 @@ fn a_timed_out_waiter_leaves_no_owner_behind(world: &World) -> Case {
     Ok(())
 }
 
-fn each_wait_replaces_the_owner(world: &World) -> Case {
-    home_only!(world);
+fn each_wait_replaces_the_owner(_: &World) -> Case {
     reset();
     let sleeper = ok!(sleeper());
     let koid = ok!(sleeper.thread().koid());
@@ -120,8 +118,7 @@ fn each_wait_replaces_the_owner(world: &World) -> Case {
     Ok(())
 }
 
-fn a_wake_takes_the_owner_away(world: &World) -> Case {
-    home_only!(world);
+fn a_wake_takes_the_owner_away(_: &World) -> Case {
     reset();
     let sleeper = ok!(sleeper());
     let owner = arg(sleeper.thread());
@@ -141,8 +138,7 @@ fn a_wake_takes_the_owner_away(world: &World) -> Case {
     Ok(())
 }
 
-fn a_single_owner_wake_makes_the_woken_thread_the_owner(world: &World) -> Case {
-    home_only!(world);
+fn a_single_owner_wake_makes_the_woken_thread_the_owner(_: &World) -> Case {
     reset();
     let first = ok!(libzx::thread::spawn("first", || {
         let _ = wait(&FUTEX, 0, soon());
@@ -168,8 +164,7 @@ fn a_single_owner_wake_makes_the_woken_thread_the_owner(world: &World) -> Case {
     Ok(())
 }
 
-fn a_requeue_names_the_owner_of_the_target(world: &World) -> Case {
-    home_only!(world);
+fn a_requeue_names_the_owner_of_the_target(_: &World) -> Case {
     reset();
     let sleeper = ok!(sleeper());
     let koid = ok!(sleeper.thread().koid());
@@ -187,8 +182,7 @@ fn a_requeue_names_the_owner_of_the_target(world: &World) -> Case {
     Ok(())
 }
 
-fn a_requeue_takes_the_owner_of_the_source_away(world: &World) -> Case {
-    home_only!(world);
+fn a_requeue_takes_the_owner_of_the_source_away(_: &World) -> Case {
     reset();
     let sleeper = ok!(sleeper());
     let owner = arg(sleeper.thread());
@@ -217,8 +211,7 @@ fn an_owner_that_has_not_started_is_refused(world: &World) -> Case {
     Ok(())
 }
 
-fn a_dead_owner_is_none(world: &World) -> Case {
-    home_only!(world);
+fn a_dead_owner_is_none(_: &World) -> Case {
     reset();
     let sleeper = ok!(sleeper());
     let waiting = ok!(waiter(&FUTEX, 1, arg(sleeper.thread()), soon()));

@@ -7,7 +7,7 @@ use zx_abi::info::{HandleBasicInfo, InfoTopic, JobInfo, RETCODE_SYSCALL_KILL};
 use zx_abi::syscalls::SyscallId;
 use zx_abi::{ObjectType, ZxError};
 
-use crate::check::{check, check_eq, fail, fails, home_only, needs, ok, skip, suite, Case};
+use crate::check::{check, check_eq, fail, fails, needs, ok, skip, suite, Case};
 use crate::child::Mode;
 use crate::memory::{arg, call, Scratch};
 use crate::world::{basic_info, rights_of, soon, World};
@@ -333,7 +333,6 @@ fn policy_is_fixed_once_there_are_children(world: &World) -> Case {
 
 fn a_denied_right_cannot_be_given_back(world: &World) -> Case {
     needs!(JobSetPolicy);
-    home_only!(world);
     let job = child(world)?;
     ok!(set_policy(&job, 1, &[[NEW_EVENT, DENY]]));
     let inner = ok!(job.create_child());

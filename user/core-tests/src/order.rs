@@ -5,7 +5,7 @@ use core::sync::atomic::AtomicI32;
 use libzx::{AsHandle, Event, EventPair, Handle, Port, Rights, Signals, Timer, Unowned, ZxResult};
 use zx_abi::syscalls::SyscallId;
 
-use crate::check::{check, check_eq, fails, home_only, needs, ok, suite, Case};
+use crate::check::{check, check_eq, fails, needs, ok, suite, Case};
 use crate::memory::{address_of, arg, call, Edge, Scratch};
 use crate::world::{sleep_ms, soon, World};
 
@@ -164,8 +164,7 @@ fn object_wait_many_checks_handles_before_signals(_: &World) -> Case {
     Ok(())
 }
 
-fn object_wait_async_checks_options_before_the_port(world: &World) -> Case {
-    home_only!(world);
+fn object_wait_async_checks_options_before_the_port(_: &World) -> Case {
     fails!(
         call(SyscallId::ObjectWaitAsync, &[NOBODY, NOBODY, 0, 8, 1 << 31]),
         InvalidArgs
@@ -359,8 +358,7 @@ fn futex_wait_checks_the_value_before_the_owner(_: &World) -> Case {
     Ok(())
 }
 
-fn futex_wait_checks_the_owner_before_the_deadline(world: &World) -> Case {
-    home_only!(world);
+fn futex_wait_checks_the_owner_before_the_deadline(_: &World) -> Case {
     let futex = AtomicI32::new(1);
     fails!(wait_on(address_of(&futex), 1, NOBODY, 0), BadHandle);
     let event = ok!(Event::create());
@@ -368,8 +366,7 @@ fn futex_wait_checks_the_owner_before_the_deadline(world: &World) -> Case {
     Ok(())
 }
 
-fn futex_wait_refuses_the_caller_as_owner(world: &World) -> Case {
-    home_only!(world);
+fn futex_wait_refuses_the_caller_as_owner(_: &World) -> Case {
     static FUTEX: AtomicI32 = AtomicI32::new(1);
     static RESULT: AtomicI32 = AtomicI32::new(0);
     use core::sync::atomic::Ordering;
@@ -397,15 +394,13 @@ fn futex_wait_refuses_the_caller_as_owner(world: &World) -> Case {
     Ok(())
 }
 
-fn futex_wake_checks_the_address_before_the_count(world: &World) -> Case {
-    home_only!(world);
+fn futex_wake_checks_the_address_before_the_count(_: &World) -> Case {
     fails!(call(SyscallId::FutexWake, &[2, 0]), InvalidArgs);
     fails!(call(SyscallId::FutexWake, &[0, 0]), InvalidArgs);
     Ok(())
 }
 
-fn futex_requeue_checks_addresses_before_the_value(world: &World) -> Case {
-    home_only!(world);
+fn futex_requeue_checks_addresses_before_the_value(_: &World) -> Case {
     let futex = AtomicI32::new(1);
     let at = address_of(&futex);
     for other in [0, at, at + 1] {

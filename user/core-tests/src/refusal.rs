@@ -8,7 +8,7 @@ use libzx::{Channel, Debuglog, Event, EventPair, Port, Rights, Vmo, ZxError, ZxR
 use zx_abi::syscalls::SyscallId;
 use zx_abi::InfoTopic;
 
-use crate::check::{check_eq, fail, fails, home_only, needs, ok, skip, suite, Case};
+use crate::check::{check_eq, fail, fails, needs, ok, skip, suite, Case};
 use crate::memory::{address_of, arg, call, Scratch, BAD_ADDRESSES};
 use crate::world::{sleep_ms, soon, World};
 
@@ -142,8 +142,7 @@ fn channel_call_ends_when_its_handle_is_closed(_: &World) -> Case {
 static FUTEX: AtomicI32 = AtomicI32::new(0);
 static OTHER: AtomicI32 = AtomicI32::new(0);
 
-fn futex_requeue_refuses_an_owner_that_is_no_thread(world: &World) -> Case {
-    home_only!(world);
+fn futex_requeue_refuses_an_owner_that_is_no_thread(_: &World) -> Case {
     let (from, to) = (address_of(&FUTEX), address_of(&OTHER));
     let event = ok!(Event::create());
     let requeue = |owner| call(SyscallId::FutexRequeue, &[from, 0, 0, to, 0, owner]);
@@ -152,8 +151,7 @@ fn futex_requeue_refuses_an_owner_that_is_no_thread(world: &World) -> Case {
     Ok(())
 }
 
-fn futex_requeue_single_owner_refuses_what_futex_requeue_refuses(world: &World) -> Case {
-    home_only!(world);
+fn futex_requeue_single_owner_refuses_what_futex_requeue_refuses(_: &World) -> Case {
     FUTEX.store(0, Ordering::SeqCst);
     let (from, to) = (address_of(&FUTEX), address_of(&OTHER));
     let event = ok!(Event::create());

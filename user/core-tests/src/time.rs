@@ -46,8 +46,8 @@ fn the_clock_goes_at_the_speed_of_the_ticks(_: &World) -> Case {
         nanoseconds(second.2 - first.0),
     );
     let elapsed = i128::from(second.1 - first.1);
-    // Loose, because a kernel in an emulator on a busy machine measures its ticks badly: a real one was seen a third off.
-    check!(least - elapsed / 2 <= elapsed && elapsed <= most + elapsed / 2);
+    // Loose, because a kernel in an emulator measures its ticks badly. On a busy machine it takes `-icount` to be this good.
+    check!(least - elapsed / 4 <= elapsed && elapsed <= most + elapsed / 4);
     Ok(())
 }
 
