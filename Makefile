@@ -55,10 +55,10 @@ USER_CRATES   := vdso userboot libzx $(PROGRAMS)
 TOOL_CRATES   := zbi-tool image-tool abi-docs harness
 # Crates whose tests run on a host.
 HOST_CRATES   := zx-abi boot-info executor kernel-hal kernel-hal-hosted zircon-object object-interleavings \
-    zircon-syscall zircon-loader rboot vdso libzx userboot shell core-tests bench-report $(TOOL_CRATES)
+    zircon-syscall zircon-loader rboot vdso libzx userboot shell core-tests bench-report profile $(TOOL_CRATES)
 
 DOC_CRATES    := zircon-loader zircon-syscall zircon-object kernel-hal kernel-hal-hosted executor zx-abi boot-info rboot \
-    libzx bench-report $(TOOL_CRATES)
+    libzx bench-report profile $(TOOL_CRATES)
 
 # The sources of a set of directories; directories themselves are in the list because a file may vanish.
 sources = Cargo.toml Cargo.lock scripts/cargo $(TOOLCHAIN) $(shell find $(1) -mindepth 1 -type d -o -name '*.rs' -o -name '*.toml' \
@@ -70,7 +70,7 @@ UEFI_DIRS   := rboot boot-info zx-abi
 TOOL_DIRS   := tools zx-abi boot-info
 
 .DELETE_ON_ERROR:
-.PHONY: help run test core-tests core-tests-ledger foreign bench bench-report bench-check bench-baseline bench-growth bench-page image debug doc fmt lint clean hal-missing \
+.PHONY: help run test core-tests core-tests-ledger foreign bench bench-report bench-check bench-baseline bench-growth bench-page bench-native native-counts profile image debug doc fmt lint clean hal-missing \
     setup kernel user loader tools esp default-image host-tests loom fmt-check kernel-tests kernel-test-kernels conformance conformance-check \
     link-without-backend
 
@@ -210,6 +210,28 @@ bench-growth: OUTPUT := $(TARGET)/bench/growth.json
 bench-growth: MEM := 4096
 bench-growth: $(BENCH_PARTS) ## measure how costs grow, for docs/benchmarks.md
 	@$(BENCH_ENV) $(HARNESS) bench-growth
+
+PROFILE_STAMP := $(TARGET)/host/profile.stamp
+$(PROFILE_STAMP): $(call sources,tools/profile) Makefile
+	$(HOST_CARGO) build -p profile $(IN_HOST)
+	@touch $@
+profile: esp $(PROFILE_STAMP) ## guest instructions by kernel function, for ROW=name of a row of microbenchmarks
+	@$(if $(ROW),,echo 'say ROW=name, such as ROW=Event/Signal' >&2; exit 2;) TARGET=$(TARGET) scripts/profile $(ESP) $(SYMBOLS) $(TARGET)/host/debug/profile '$(ROW)'
+
+# The object layer on the host; optimized as far as the kernel, but linked more quickly.
+OBJECT_BENCH := $(TARGET)/native/release/object-bench
+NATIVE_CARGO := CARGO_PROFILE_RELEASE_LTO=thin CARGO_PROFILE_BENCH_LTO=thin CARGO_TARGET_DIR=$(TARGET)/native $(HOST_CARGO)
+$(OBJECT_BENCH): $(call sources,zircon-object kernel-hal kernel-hal-hosted executor zx-abi) Makefile
+	$(NATIVE_CARGO) build -p object-bench --release
+	@touch $@
+native-counts: $(OBJECT_BENCH)
+	@scripts/setup native
+	@mkdir -p $(TARGET)/bench
+	@scripts/native-counts $(OBJECT_BENCH) $(TARGET)/bench/callgrind.txt && cat $(TARGET)/bench/callgrind.txt
+
+bench-native: native-counts $(BENCH_REPORT_STAMP) ## the object layer on the host: criterion's times, callgrind's counts
+	$(NATIVE_CARGO) bench -p object-bench
+	@$(TARGET)/host/debug/bench-report native $(TARGET)/native/criterion $(TARGET)/bench/callgrind.txt docs/benchmarks.md
 
 bench-page: BASE := $(or $(BASE),conformance/bench-zircon-2019.json)
 bench-page: $(BENCH_PARTS) ## measure, and write the comparison with BASE into docs/benchmarks.md

@@ -66,19 +66,21 @@ enum Verb {
         #[arg(long)]
         svg: Option<PathBuf>,
     },
-    /// Fails when a row of decisions takes more instructions than the baseline allows
+    /// Fails when a row of decisions takes more instructions than the baseline allows, in each of the records
     Check {
-        /// The record to judge
-        record: PathBuf,
         /// The baseline, conformance/bench.json
         baseline: PathBuf,
+        /// The records to judge
+        #[arg(required = true)]
+        records: Vec<PathBuf>,
     },
-    /// Writes the baseline anew from a record
+    /// Writes the baseline anew, each row at its lowest in the records
     Baseline {
-        /// The record
-        record: PathBuf,
         /// The baseline, conformance/bench.json
         baseline: PathBuf,
+        /// The records
+        #[arg(required = true)]
+        records: Vec<PathBuf>,
     },
     /// Writes a comparison into its section of a page, and its chart beside it
     Document {
@@ -151,11 +153,11 @@ fn run(verb: Verb) -> Result<(), Failure> {
             &Record::read(&base)?,
             svg.as_deref(),
         ),
-        Verb::Check { record, baseline } => {
-            println!("{}", baseline::check(&Record::read(&record)?, &baseline)?);
+        Verb::Check { baseline, records } => {
+            println!("{}", baseline::check(&read_all(&records)?, &baseline)?);
             Ok(())
         }
-        Verb::Baseline { record, baseline } => baseline::write(&Record::read(&record)?, &baseline),
+        Verb::Baseline { baseline, records } => baseline::write(&read_all(&records)?, &baseline),
         Verb::Document { record, base, page } => document::comparison(
             &Record::read(&record)?,
             &Record::read(&base)?,
@@ -179,6 +181,10 @@ fn run(verb: Verb) -> Result<(), Failure> {
             page.map_or(Ok(()), |page| document::native(&table, &page))
         }
     }
+}
+
+fn read_all(records: &[PathBuf]) -> Result<Vec<Record>, Failure> {
+    records.iter().map(|path| Record::read(path)).collect()
 }
 
 /// A page's charts lie in the directory of its name.

@@ -154,6 +154,11 @@ impl Bench {
         bench
     }
 
+    /// Runs each operation so many times without timing it, for someone who counts from outside.
+    pub(crate) fn repeat(&mut self, times: usize) {
+        self.sampler.repeat(times);
+    }
+
     /// Measures a row: `work` prepares, then calls the sampler once.
     pub(crate) fn row(
         &mut self,

@@ -5,7 +5,8 @@
 //! real Zircon; rows whose calls a kernel lacks are reported as skipped.
 //!
 //! Output: a table for people, and for each row a line `JSON {...}` for tools. Arguments and the word `FILTER=TEXT`
-//! (several by commas) choose rows whose name contains one of them. Start reading at `bench.rs`.
+//! (several by commas) choose rows whose name contains one of them; the word `SET=growth` chooses the rows of
+//! `growth.rs` instead; `REPEAT=NUMBER` runs each operation so often and times nothing, for profilers. Start reading at `bench.rs`.
 #![cfg_attr(not(test), no_std, no_main)]
 #![forbid(unsafe_code)]
 
@@ -19,6 +20,7 @@ mod world;
 mod channel;
 mod clock;
 mod event;
+mod growth;
 mod handle;
 mod handle_create;
 mod object_info;
@@ -54,7 +56,16 @@ fn main(mut startup: Startup) -> i64 {
         .collect();
     let world = World::new(&mut startup);
     let mut bench = Bench::new(filters, world.level.name());
-    all_rows(&mut bench, &world);
+    if let Some(times) = startup
+        .env_value("REPEAT")
+        .and_then(|text| text.parse().ok())
+    {
+        bench.repeat(times);
+    }
+    match startup.env_value("SET") {
+        Some("growth") => growth::run(&mut bench, &world),
+        _ => all_rows(&mut bench, &world),
+    }
     bench.finish()
 }
 

@@ -84,6 +84,8 @@ impl Summary {
 #[derive(Debug)]
 pub(crate) struct Sampler {
     clock_cost: i64,
+    /// Runs without samples, for someone who counts from outside.
+    repeat: Option<usize>,
     share: i64,
     /// The total's samples, then those of each part.
     samples: [Vec<i64>; PARTS_MAX + 1],
@@ -94,6 +96,7 @@ impl Sampler {
     pub(crate) fn new() -> Self {
         let mut sampler = Self {
             clock_cost: 0,
+            repeat: None,
             share: time::ticks_per_second() / SHARE,
             samples: core::array::from_fn(|_| Vec::with_capacity(SAMPLES_MAX)),
             parts: 1,
@@ -103,6 +106,11 @@ impl Sampler {
             sampler.clock_cost = sampler.total().median;
         }
         sampler
+    }
+
+    /// Makes each operation run so many times and nothing else.
+    pub(crate) fn repeat(&mut self, times: usize) {
+        self.repeat = Some(times);
     }
 
     /// Ticks that one reading of the clock takes.
@@ -134,6 +142,12 @@ impl Sampler {
         mut operation: impl FnMut(&mut Laps, &mut T) -> ZxResult,
         mut prepare: impl FnMut(&mut T) -> ZxResult,
     ) -> ZxResult {
+        if let Some(times) = self.repeat {
+            return (0..times).try_for_each(|_| {
+                operation(&mut Laps::new(), thing)?;
+                prepare(thing)
+            });
+        }
         let mut left = self.share / 8;
         for run in 0..WARM_UP {
             if left <= 0 && run >= WARM_UP_MIN {

@@ -32,7 +32,7 @@ pub(crate) fn run(bench: &mut Bench, world: &World) {
             let vmo = committed_vmo(LEN)?;
             measure(
                 sampler,
-                || Ok(vmo.duplicate(libzx::Rights::SAME_RIGHTS)?),
+                || vmo.duplicate(libzx::Rights::SAME_RIGHTS),
                 Touch::Write,
                 VmOptions::empty(),
             )
@@ -43,7 +43,7 @@ pub(crate) fn run(bench: &mut Bench, world: &World) {
         Row::control("PageFault/MapRange", about).parts(PARTS),
         |sampler| {
             let vmo = committed_vmo(LEN)?;
-            let same = || Ok(vmo.duplicate(libzx::Rights::SAME_RIGHTS)?);
+            let same = || vmo.duplicate(libzx::Rights::SAME_RIGHTS);
             measure(sampler, same, Touch::Write, VmOptions::MAP_RANGE)
         },
     );
