@@ -59,6 +59,7 @@ mod race;
 mod refusal;
 mod resource;
 mod socket;
+mod stream;
 mod system_event;
 mod thread;
 mod time;
@@ -66,10 +67,12 @@ mod timer;
 mod user_pointer;
 mod vdso;
 mod vmar;
+mod vmar_map;
 mod vmo;
 mod vmo_clone;
 mod vmo_clone_pages;
 mod vmo_clone_rule;
+mod vmo_device;
 mod vmo_resize;
 mod vmo_slice;
 mod vmo_zero;
@@ -116,7 +119,10 @@ const SUITES: &[&Suite] = &[
     &vmo_resize::SUITE,
     &vmo_slice::SUITE,
     &vmo_zero::SUITE,
+    &vmo_device::SUITE,
+    &stream::SUITE,
     &vmar::SUITE,
+    &vmar_map::SUITE,
     &pager_rule::SUITE,
     &pager_read::SUITE,
     &pager_interrupt::SUITE,
