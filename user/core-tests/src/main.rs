@@ -39,22 +39,26 @@ mod datagram;
 mod debuglog;
 mod event;
 mod event_pair;
+mod fault_race;
 mod fifo;
 mod futex;
 mod futex_owner;
 mod handle;
 mod handle_limit;
 mod job;
+mod memory_mapping;
 mod object_info;
 mod order;
 mod pager_buffer;
 mod pager_clone;
 mod pager_commit;
+mod pager_fail;
 mod pager_interrupt;
 mod pager_read;
 mod pager_rule;
 mod port;
 mod process;
+mod process_memory;
 mod race;
 mod refusal;
 mod resource;
@@ -123,10 +127,14 @@ const SUITES: &[&Suite] = &[
     &stream::SUITE,
     &vmar::SUITE,
     &vmar_map::SUITE,
+    &memory_mapping::SUITE,
+    &fault_race::SUITE,
+    &process_memory::SUITE,
     &pager_rule::SUITE,
     &pager_read::SUITE,
     &pager_interrupt::SUITE,
     &pager_commit::SUITE,
+    &pager_fail::SUITE,
     &pager_clone::SUITE,
     &pager_buffer::SUITE,
     &object_info::SUITE,

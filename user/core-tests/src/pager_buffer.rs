@@ -1,6 +1,7 @@
 //! System calls whose buffers lie in memory that a pager has yet to supply.
 
 use alloc::sync::Arc;
+use alloc::vec;
 use core::sync::atomic::{AtomicI32, Ordering};
 
 use libzx::{AsHandle, Channel, Event, Fifo, Port, Signals, Socket, Vmo, ZxResult};
@@ -36,6 +37,9 @@ suite! {
     vmar_map_writes_its_address,
     futex_wait_reads_its_word,
     stream_reads_and_writes_its_vectors,
+    channel_read_writes_its_bytes,
+    port_wait_writes_its_packet,
+    process_read_memory_reads_a_pagers_page,
     a_detached_buffer_is_refused,
     a_buffer_that_is_supplied_and_unmapped_is_refused,
     a_suspended_call_goes_on_with_its_buffer,
@@ -486,5 +490,45 @@ fn a_buffer_across_a_page_asks_for_both(_: &World) -> Case {
     ok!(started.end());
     let first = buffer.view.load(1).to_le_bytes();
     check_eq!(ok!(right.read()).bytes, [0, 0, first[0], first[1]]);
+    Ok(())
+}
+
+fn channel_read_writes_its_bytes(world: &World) -> Case {
+    home_only!(world);
+    let buffer = ok!(Buffer::new());
+    let (left, right) = ok!(Channel::create());
+    ok!(left.write(b"message", vec![]));
+    let args = [arg(&right), 0, buffer.at(0), 0, 100, 0, 0, 0];
+    served!(buffer, b"XXXXXXXXX", ChannelRead, &args);
+    check_eq!(ok!(buffer.bytes::<9>(0)), *b"messageXX");
+    fails!(right.read(), ShouldWait);
+    Ok(())
+}
+
+fn port_wait_writes_its_packet(world: &World) -> Case {
+    home_only!(world);
+    let buffer = ok!(Buffer::new());
+    let port = ok!(Port::create());
+    ok!(port.queue(&PortPacket::user(7, Status::OK, [9; 32])));
+    served!(
+        buffer,
+        b"",
+        PortWait,
+        &[arg(&port), usize::MAX >> 1, buffer.at(0)]
+    );
+    check_eq!(u64::from_le_bytes(ok!(buffer.bytes::<8>(0))), 7);
+    fails!(port.wait(0), TimedOut);
+    Ok(())
+}
+
+fn process_read_memory_reads_a_pagers_page(world: &World) -> Case {
+    home_only!(world);
+    let buffer = ok!(Buffer::new());
+    let target = ok!(pages(1));
+    let view = ok!(View::new(&target, 1));
+    let process = arg(&libzx::own_process());
+    let args = [process, buffer.at(0), view.at(0), 8, view.at(0) + 64];
+    served!(buffer, b"12345678", ProcessReadMemory, &args);
+    check_eq!(view.load(0), u64::from_le_bytes(*b"12345678"));
     Ok(())
 }

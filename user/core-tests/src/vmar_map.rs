@@ -199,7 +199,8 @@ fn compact_regions_keep_mappings_together(_: &World) -> Case {
         places.push(ok!(region.vmar.map(READ, 0, &vmo, 0, PAGE)));
     }
     places.sort_unstable();
-    check_eq!(places[7] - places[0], 7 * PAGE);
+    // Of 256 MiB.
+    check!(places[7] - places[0] < 16 << 20);
     Ok(())
 }
 

@@ -117,3 +117,19 @@ pub fn poke(address: usize, value: u64) {
     // SAFETY: by this module's contract.
     unsafe { core::ptr::with_exposed_provenance_mut::<u64>(address).write_volatile(value) }
 }
+
+/// Calls what lies at an address as a function, faults and all; the contract is that of [`call`].
+#[inline(never)]
+pub fn run(address: usize) {
+    let code = core::ptr::with_exposed_provenance::<()>(address);
+    // SAFETY: a function pointer may hold any address but null.
+    let function = unsafe { mem::transmute::<*const (), unsafe extern "C" fn()>(code) };
+    // SAFETY: by this module's contract.
+    unsafe { function() }
+}
+
+/// Where the vDSO has a call's function; 0 when it lacks the call.
+#[must_use]
+pub fn address(id: SyscallId) -> usize {
+    state::function(id).map_or(0, |function| function.addr())
+}

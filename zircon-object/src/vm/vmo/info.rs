@@ -74,7 +74,8 @@ impl Vmo {
         let mut flags = match memory.backing {
             Backing::Paged(_) => VmoInfoFlags::PAGED,
             Backing::Contiguous(_) => VmoInfoFlags::PAGED | VmoInfoFlags::CONTIGUOUS,
-            Backing::Physical(_) => VmoInfoFlags::empty(),
+            // Not paged, but in one piece.
+            Backing::Physical(_) => VmoInfoFlags::CONTIGUOUS,
         };
         flags.set(VmoInfoFlags::PAGER_BACKED, memory.is_pager_backed());
         flags.set(VmoInfoFlags::RESIZABLE, self.resizable == Resizable::Yes);
