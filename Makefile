@@ -36,7 +36,7 @@ BARE      := --target x86_64-unknown-none $(BUILD_STD)
 UEFI      := --target x86_64-unknown-uefi $(BUILD_STD)
 
 KERNEL_RUSTFLAGS := -Clinker=ld.lld -Clinker-flavor=ld.lld -Crelocation-model=static -Ccode-model=kernel \
-    -Cforce-frame-pointers=yes -Clink-arg=-T$(CURDIR)/zCore/linker.ld
+    -Clink-arg=-T$(CURDIR)/zCore/linker.ld
 # The user programs are linked by scripts/build-vdso, -userboot and -programs; these flags are for checking them.
 USER_RUSTFLAGS   := -Crelocation-model=pic
 UEFI_RUSTFLAGS   := -Clinker=lld-link -Clinker-flavor=lld-link

@@ -22,7 +22,7 @@ const NO_SLOT: u32 = u32::MAX;
 /// Handles by value.
 #[derive(Debug)]
 pub struct HandleTable {
-    chunks: Vec<Box<[Slot]>>,
+    chunks: Vec<Box<[Slot; CHUNK]>>,
     free: u32,
     mixer: u32,
     count: usize,
@@ -58,10 +58,18 @@ impl HandleTable {
         self.count == 0
     }
 
+    /// Whether it must grow before it takes another handle in.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.free == NO_SLOT
+    }
+
     /// Takes a handle in and gives it a value.
     ///
     /// # Errors
     /// - `NoMemory`: the table cannot grow; the handle is closed.
+    #[inline(always)]
     pub fn add(&mut self, handle: Handle) -> ZxResult<HandleValue> {
         if self.free == NO_SLOT {
             self.grow()?;
@@ -242,7 +250,9 @@ impl HandleTable {
             });
         }
         next = base;
-        self.chunks.try_push(chunk.into_boxed_slice())?;
+        let chunk = chunk.into_boxed_slice().try_into();
+        self.chunks
+            .try_push(chunk.map_err(|_| ZxError::NoMemory)?)?;
         self.free = next;
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! What all kernel objects share: identity, signals, handle count, name, and the way to be found through a handle.
 //!
 //! - [`KernelObject`] is what a handle points to; [`TypedObject`] names a type so that a handle table can give it back.
+//! - [`typed`] tells types apart.
 //! - [`ObjectBase`] is the part every object embeds: koid, [`signal::SignalState`], number of handles.
 //! - [`handle::Handle`] is one reference with rights; [`handle_table::HandleTable`] gives them numbers in a process.
 //! - [`peered`] is what the two ends of a channel, socket, fifo or event pair share.
@@ -14,6 +15,7 @@ pub mod observer;
 pub mod peered;
 pub mod signal;
 mod sync;
+pub mod typed;
 pub mod wait;
 
 pub use handle::{Handle, HandleKey};
@@ -23,14 +25,14 @@ pub use name::Name;
 pub use observer::{Observer, ObserverToken, Verdict, Wakes};
 pub use peered::Peered;
 pub use signal::SignalState;
+pub use typed::{FromTyped, IntoTyped, Typed};
 
 use alloc::sync::Arc;
-use core::any::Any;
 use core::sync::atomic::{AtomicU32, Ordering};
-use zx_abi::{ObjectType, Rights, Signals, ZxError, ZxResult};
+use zx_abi::{ObjectType, Rights, Signals, ZxResult};
 
 /// Something a handle can refer to.
-pub trait KernelObject: Any + Send + Sync {
+pub trait KernelObject: IntoTyped + Send + Sync + 'static {
     /// The part that all objects share.
     fn base(&self) -> &ObjectBase;
     /// ZX_OBJ_TYPE of the object.
@@ -57,7 +59,7 @@ pub trait KernelObject: Any + Send + Sync {
 }
 
 /// A concrete object type; lets [`HandleTable::get`] give back the type and not only an object.
-pub trait TypedObject: KernelObject + Sized {
+pub trait TypedObject: KernelObject + FromTyped + 'static {
     /// Its number.
     const TYPE: ObjectType;
     /// Rights of the handle that the creating call returns.
@@ -109,6 +111,5 @@ impl ObjectBase {
 /// - `WrongType`: it is something else.
 #[inline(always)]
 pub fn downcast<T: TypedObject>(object: Arc<dyn KernelObject>) -> ZxResult<Arc<T>> {
-    let any: Arc<dyn Any + Send + Sync> = object;
-    any.downcast::<T>().map_err(|_| ZxError::WrongType)
+    T::from_typed(object.into_typed())
 }

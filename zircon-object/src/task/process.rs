@@ -174,14 +174,14 @@ impl Process {
     /// - `NoMemory`: the table cannot grow; the handle is closed.
     pub fn add_handle(&self, handle: Handle) -> ZxResult<HandleValue> {
         let mut table = self.handles();
-        match table.reserve(1) {
-            Ok(()) => table.add(handle),
-            Err(error) => {
+        if table.is_full() {
+            if let Err(error) = table.reserve(1) {
                 drop(table);
                 drop(handle);
-                Err(error)
+                return Err(error);
             }
         }
+        table.add(handle)
     }
 
     /// Starts the first thread with a handle that moves into this process as its first argument.
