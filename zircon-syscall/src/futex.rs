@@ -2,6 +2,8 @@
 
 use crate::Caller;
 use alloc::sync::{Arc, Weak};
+use core::future::poll_fn;
+use core::task::Poll;
 use kernel_hal::addr::is_user_range;
 use kernel_hal::user::{UserIn, UserOut};
 use zircon_object::signal::futex::{Ended, NewOwner, Requeue};
@@ -18,10 +20,11 @@ pub(crate) async fn sys_futex_wait(
     deadline: i64,
 ) -> ZxResult {
     let address = address_of(value_ptr)?;
-    let wait = caller
-        .process()
-        .futexes()
-        .enqueue(address, caller.thread())?;
+    let joined = poll_fn(|cx| {
+        let futexes = caller.process().futexes();
+        Poll::Ready(futexes.enqueue(address, caller.thread(), cx.waker()))
+    });
+    let mut wait = joined.await?;
     // Only now: who stores another value and wakes finds this thread in the queue, or has stored before this read.
     if caller.read(value_ptr)? != current_value {
         return Err(ZxError::BadState);
@@ -34,7 +37,6 @@ pub(crate) async fn sys_futex_wait(
         return Err(ZxError::InvalidArgs);
     }
     wait.begin(owner)?;
-    let mut wait = wait;
     match caller
         .thread()
         .block(BlockedOn::Futex, caller.deadline(deadline), &mut wait)

@@ -60,9 +60,6 @@ pub(crate) async fn sys_port_wait(
     deadline: i64,
     packet: UserOut<PortPacket>,
 ) -> ZxResult {
-    if let Some(ended) = now_port_wait(caller, handle, deadline, packet) {
-        return ended;
-    }
     let port = caller.get::<Port>(handle, Rights::READ)?;
     let taken = caller
         .thread()

@@ -59,7 +59,15 @@ impl Wakes {
         Self(Sleepers::None)
     }
     /// Remembers one more. Without memory for the list it is woken at once.
+    #[inline(always)]
     pub fn push(&mut self, waker: Waker) {
+        match self.0 {
+            Sleepers::None => self.0 = Sleepers::One(waker),
+            Sleepers::One(_) | Sleepers::Many(_) => self.push_another(waker),
+        }
+    }
+    #[cold]
+    fn push_another(&mut self, waker: Waker) {
         self.0 = match core::mem::take(&mut self.0) {
             Sleepers::None => Sleepers::One(waker),
             Sleepers::One(first) => {

@@ -7,7 +7,7 @@
 use super::observer::Place;
 use super::sync::Mutex;
 use super::{HandleKey, KernelObject, Observer, ObserverToken, Verdict, Wakes};
-use crate::alloc_try::{try_arc, TryPush};
+use crate::alloc_try::try_arc;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::future::Future;
@@ -28,8 +28,14 @@ pub struct WaitTarget {
 /// A wait in progress. Resolves to `Ok` when a wanted signal was seen, to `Canceled` when a handle went away;
 /// [`Wait::pending`] tells then, or at any time, what was seen.
 pub struct Wait {
-    targets: Vec<(WaitTarget, Option<ObserverToken>)>,
+    targets: Several<(WaitTarget, Option<ObserverToken>)>,
     shared: Arc<Shared>,
+}
+
+/// One is the rule, and needs no list.
+enum Several<T> {
+    One(T),
+    Many(Vec<T>),
 }
 
 struct Shared {
@@ -37,7 +43,7 @@ struct Shared {
 }
 
 struct State {
-    items: Vec<Item>,
+    items: Several<Item>,
     outcome: Option<ZxResult>,
     waker: Option<Waker>,
 }
@@ -47,7 +53,33 @@ struct Item {
     seen: Signals,
 }
 
+impl<T> Several<T> {
+    #[inline]
+    fn all(&self) -> &[T] {
+        match self {
+            Self::One(one) => core::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+    }
+    #[inline]
+    fn all_mut(&mut self) -> &mut [T] {
+        match self {
+            Self::One(one) => core::slice::from_mut(one),
+            Self::Many(many) => many,
+        }
+    }
+}
+
 impl Wait {
+    /// Starts to watch one target.
+    ///
+    /// # Errors
+    /// - `NoMemory`: nothing is watched then.
+    pub fn start_one(target: WaitTarget) -> ZxResult<Self> {
+        let items = Several::One(Item::of(&target));
+        Self::watch(items, Several::One((target, None)))
+    }
+
     /// Starts to watch all targets.
     ///
     /// # Errors
@@ -57,10 +89,20 @@ impl Wait {
         items
             .try_reserve_exact(targets.len())
             .map_err(|_| ZxError::NoMemory)?;
-        items.extend(targets.iter().map(|target| Item {
-            wanted: target.signals,
-            seen: Signals::empty(),
-        }));
+        items.extend(targets.iter().map(Item::of));
+        let mut watched = Vec::new();
+        watched
+            .try_reserve_exact(targets.len())
+            .map_err(|_| ZxError::NoMemory)?;
+        watched.extend(targets.into_iter().map(|target| (target, None)));
+        Self::watch(Several::Many(items), Several::Many(watched))
+    }
+
+    #[inline]
+    fn watch(
+        items: Several<Item>,
+        targets: Several<(WaitTarget, Option<ObserverToken>)>,
+    ) -> ZxResult<Self> {
         let shared = try_arc(Shared {
             state: Mutex::new(State {
                 items,
@@ -68,22 +110,16 @@ impl Wait {
                 waker: None,
             }),
         })?;
-        let mut wait = Self {
-            targets: Vec::new(),
-            shared,
-        };
-        wait.targets
-            .try_reserve_exact(targets.len())
-            .map_err(|_| ZxError::NoMemory)?;
-        for (index, target) in targets.into_iter().enumerate() {
+        let mut wait = Self { targets, shared };
+        for (index, (target, token)) in wait.targets.all_mut().iter_mut().enumerate() {
             let observer: Arc<dyn Observer> = wait.shared.clone();
-            let (token, now) = target.object.base().signals().observe(
+            let (registered, now) = target.object.base().signals().observe(
                 observer,
                 index,
                 target.handle,
                 Place::Last,
             )?;
-            wait.targets.try_push((target, Some(token)))?;
+            *token = Some(registered);
             wait.shared.state.lock().see(index, now);
         }
         Ok(wait)
@@ -91,7 +127,10 @@ impl Wait {
 
     /// What each target showed since the wait began, in order. The first `observed.len()` are written.
     pub fn pending(&self, observed: &mut [Signals]) {
-        for (to, item) in observed.iter_mut().zip(&self.shared.state.lock().items) {
+        for (to, item) in observed
+            .iter_mut()
+            .zip(self.shared.state.lock().items.all())
+        {
             *to = item.seen;
         }
     }
@@ -119,7 +158,7 @@ impl Future for Wait {
 
 impl Drop for Wait {
     fn drop(&mut self) {
-        for (target, token) in &mut self.targets {
+        for (target, token) in self.targets.all_mut() {
             if let Some(token) = token.take() {
                 target.object.base().signals().unobserve(token);
             }
@@ -127,10 +166,19 @@ impl Drop for Wait {
     }
 }
 
+impl Item {
+    fn of(target: &WaitTarget) -> Self {
+        Self {
+            wanted: target.signals,
+            seen: Signals::empty(),
+        }
+    }
+}
+
 impl State {
     /// Remembers what a target shows; ends the wait when that is enough. Cancelled is final.
     fn see(&mut self, index: usize, now: Signals) -> Option<Waker> {
-        let item = &mut self.items[index];
+        let item = &mut self.items.all_mut()[index];
         item.seen |= now;
         if now.intersects(item.wanted) && self.outcome.is_none() {
             self.outcome = Some(Ok(()));
@@ -150,7 +198,7 @@ impl Observer for Shared {
 
     fn cancel(&self, item: usize, signals: Signals, wakes: &mut Wakes) {
         let mut state = self.state.lock();
-        state.items[item].seen |= signals;
+        state.items.all_mut()[item].seen |= signals;
         state.outcome = Some(Err(ZxError::Canceled));
         if let Some(waker) = state.waker.take() {
             wakes.push(waker);

@@ -11,7 +11,7 @@
 //!
 //! A futex has an owner only while somebody waits for it.
 
-use super::futex_queues::{Queues, WaiterName};
+use super::futex_queues::{FutexName, Left, Queues, WaiterName, Woken};
 use crate::object::{KernelObject, Koid, Wakes};
 use crate::task::thread_state::Phase;
 use crate::task::Thread;
@@ -19,7 +19,7 @@ use alloc::sync::{Arc, Weak};
 use core::future::Future;
 use core::pin::Pin;
 use core::sync::atomic::{fence, AtomicUsize, Ordering};
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 use kernel_hal::sync::Mutex;
 use zx_abi::{ZxError, ZxResult};
 
@@ -53,20 +53,29 @@ impl FutexTable {
         }
     }
 
-    /// Lets `thread` join the queue of the futex at `address`. Then read the word, and either call [`FutexWait::begin`]
-    /// and poll, or drop what this returns.
+    /// Lets `thread` join the queue of the futex at `address`; a wake calls `waker`. Then read the word, and either call
+    /// [`FutexWait::begin`] and poll, or drop what this returns.
     ///
     /// # Errors
     /// - `NoMemory`: the kernel heap is exhausted.
-    pub fn enqueue(&self, address: usize, thread: &Arc<Thread>) -> ZxResult<FutexWait<'_>> {
+    pub fn enqueue(
+        &self,
+        address: usize,
+        thread: &Arc<Thread>,
+        waker: &Waker,
+    ) -> ZxResult<FutexWait<'_>> {
         // Counted before the caller reads the word. The other half is in `wake`.
         self.joined.fetch_add(1, Ordering::SeqCst);
-        let joined = self.queues.lock().join(address, Arc::downgrade(thread));
+        let joined = self
+            .queues
+            .lock()
+            .join(address, Arc::downgrade(thread), waker);
         match joined {
             Ok(name) => Ok(FutexWait {
                 table: self,
                 name: Some(name),
                 address,
+                fresh: Fresh::No,
             }),
             Err(error) => {
                 self.joined.fetch_sub(1, Ordering::Release);
@@ -89,13 +98,26 @@ impl FutexTable {
         let mut wakes = Wakes::none();
         let dropped = {
             let mut queues = self.queues.lock();
-            if !queues.is_used(address) {
+            let Some(futex) = queues.find(address) else {
                 return;
-            }
-            let woken = queues.wake(address, count, u64::MAX, &mut wakes);
-            queues.set_owner(address, woken.filter(|_| owner == NewOwner::Woken))
+            };
+            let woken = queues.wake(futex, count, u64::MAX, &mut wakes);
+            own_after(&mut queues, futex, woken, owner)
         };
         drop(dropped);
+        wakes.wake();
+    }
+
+    /// Hands a wake on.
+    #[cold]
+    fn wake_one(&self, address: usize) {
+        let mut wakes = Wakes::none();
+        {
+            let mut queues = self.queues.lock();
+            if let Some(futex) = queues.find(address) {
+                queues.wake(futex, 1, u64::MAX, &mut wakes);
+            }
+        }
         wakes.wake();
     }
 
@@ -126,13 +148,23 @@ impl FutexTable {
                 }
             }
             let target = queues.open(to)?;
-            let woken = queues.wake(from.address, from.wake_count, epoch.0, &mut wakes);
-            queues.relocate(from.address, from.move_count, epoch.0, target);
-            let from_owner = queues.set_owner(
-                from.address,
-                woken.filter(|_| from.owner == NewOwner::Woken),
-            );
-            let to_owner = queues.set_owner(to, to_owner);
+            let from_owner = queues.find(from.address).and_then(|futex| {
+                let woken = queues.wake(futex, from.wake_count, epoch.0, &mut wakes);
+                if woken.left == Left::Nobody {
+                    return None;
+                }
+                let moved = queues.relocate(futex, from.move_count, epoch.0, target);
+                own_after(
+                    &mut queues,
+                    futex,
+                    Woken {
+                        left: moved,
+                        ..woken
+                    },
+                    from.owner,
+                )
+            });
+            let to_owner = queues.set_owner(target, to_owner);
             queues.close_if_unused(to);
             (from_owner, to_owner)
         };
@@ -153,6 +185,24 @@ impl FutexTable {
             _ => Koid::NONE,
         }
     }
+}
+
+/// Gives a futex its owner after a wake, if it still has waiters. Gives back what is to be dropped without the lock.
+#[inline(always)]
+fn own_after(
+    queues: &mut Queues,
+    futex: FutexName,
+    woken: Woken,
+    owner: NewOwner,
+) -> Option<Weak<Thread>> {
+    if woken.left == Left::Nobody {
+        return None;
+    }
+    let owner = match owner {
+        NewOwner::Nobody => None,
+        NewOwner::Woken => woken.last.map(|last| queues.thread(last)),
+    };
+    queues.set_owner(futex, owner)
 }
 
 impl Default for FutexTable {
@@ -180,6 +230,14 @@ pub struct FutexWait<'a> {
     /// `None` once the wait is over.
     name: Option<WaiterName>,
     address: usize,
+    fresh: Fresh,
+}
+
+/// Whether the wait was found not woken just now, with its waker in place: the poll that follows need not look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fresh {
+    Yes,
+    No,
 }
 
 impl FutexWait<'_> {
@@ -187,19 +245,27 @@ impl FutexWait<'_> {
     ///
     /// # Errors
     /// - `InvalidArgs`: the new owner waits on the futex.
-    pub fn begin(&self, owner: Option<Weak<Thread>>) -> ZxResult {
+    pub fn begin(&mut self, owner: Option<Weak<Thread>>) -> ZxResult {
         let dropped = {
             let mut queues = self.table.queues.lock();
-            if owner
-                .as_ref()
-                .is_some_and(|owner| queues.waits(self.address, owner))
-            {
-                return Err(ZxError::InvalidArgs);
-            }
-            if self.name.is_none_or(|name| queues.is_woken(name)) {
+            let Some(name) = self.name else {
                 return Ok(());
+            };
+            if let Some(owner) = &owner {
+                if queues.waits(self.address, owner) {
+                    return Err(ZxError::InvalidArgs);
+                }
             }
-            queues.set_owner(self.address, owner)
+            let Some(futex) = queues.futex_of(name) else {
+                return Ok(());
+            };
+            self.fresh = Fresh::Yes;
+            if queues.address_of(name) == self.address {
+                queues.set_owner(futex, owner)
+            } else {
+                // Moved already: who moved it has said who owns the other futex.
+                owner
+            }
         };
         drop(dropped);
         Ok(())
@@ -229,13 +295,17 @@ pub enum Ended {
 
 impl Future for FutexWait<'_> {
     type Output = ();
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Some(name) = self.name else {
             return Poll::Ready(());
         };
+        if core::mem::replace(&mut self.fresh, Fresh::No) == Fresh::Yes {
+            return Poll::Pending;
+        }
         {
             let mut queues = self.table.queues.lock();
-            if !queues.is_woken(name) {
+            if queues.futex_of(name).is_some() {
                 queues.set_waker(name, cx.waker());
                 return Poll::Pending;
             }
@@ -250,12 +320,7 @@ impl FutexWait<'_> {
     fn give_up(&self, name: WaiterName) {
         let unused_wake = self.table.queues.lock().give_up(name);
         if let Some(address) = unused_wake {
-            let mut wakes = Wakes::none();
-            self.table
-                .queues
-                .lock()
-                .wake(address, 1, u64::MAX, &mut wakes);
-            wakes.wake();
+            self.table.wake_one(address);
         }
     }
 }
@@ -272,7 +337,6 @@ impl Drop for FutexWait<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::task::Waker;
 
     fn poll(wait: &mut FutexWait<'_>) -> bool {
         Pin::new(wait)
@@ -282,11 +346,16 @@ mod tests {
 
     fn join(table: &FutexTable, address: usize) -> FutexWait<'_> {
         table.joined.fetch_add(1, Ordering::SeqCst);
-        let name = table.queues.lock().join(address, Weak::new()).unwrap();
+        let name = table
+            .queues
+            .lock()
+            .join(address, Weak::new(), Waker::noop())
+            .unwrap();
         FutexWait {
             table,
             name: Some(name),
             address,
+            fresh: Fresh::No,
         }
     }
 

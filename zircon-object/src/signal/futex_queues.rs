@@ -12,12 +12,16 @@ use core::task::Waker;
 use zx_abi::{ZxError, ZxResult};
 
 const NONE: u32 = u32::MAX;
-const BUCKETS: usize = 32;
+/// Buckets of a table that has any.
+const FIRST_BUCKETS: usize = 32;
 
 /// All queues of a process.
 pub(super) struct Queues {
-    buckets: [u32; BUCKETS],
+    /// A power of two of them, at least as many as futexes unless there was no memory; none before the first futex.
+    buckets: Vec<u32>,
     futexes: Vec<Futex>,
+    /// Futexes in use.
+    used: usize,
     free_futex: u32,
     waiters: Vec<Waiter>,
     free_waiter: u32,
@@ -54,11 +58,27 @@ pub(super) struct WaiterName(u32);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct FutexName(u32);
 
+/// Whether a futex has waiters left; without them it is gone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Left {
+    Some,
+    Nobody,
+}
+
+/// What a wake did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Woken {
+    /// The waiter woken last, if one was.
+    pub(super) last: Option<WaiterName>,
+    pub(super) left: Left,
+}
+
 impl Queues {
     pub(super) const fn new() -> Self {
         Self {
-            buckets: [NONE; BUCKETS],
+            buckets: Vec::new(),
             futexes: Vec::new(),
+            used: 0,
             free_futex: NONE,
             waiters: Vec::new(),
             free_waiter: NONE,
@@ -71,21 +91,20 @@ impl Queues {
         self.arrivals
     }
 
-    /// Whether anybody waits for the futex at an address.
-    #[inline(always)]
-    pub(super) fn is_used(&self, address: usize) -> bool {
-        self.find(address).is_some()
-    }
-
     /// Adds a waiter at the end of a futex's line.
-    pub(super) fn join(&mut self, address: usize, thread: Weak<Thread>) -> ZxResult<WaiterName> {
+    pub(super) fn join(
+        &mut self,
+        address: usize,
+        thread: Weak<Thread>,
+        waker: &Waker,
+    ) -> ZxResult<WaiterName> {
         let waiter = Waiter {
             futex: NONE,
             previous: NONE,
             next: NONE,
             arrival: 0,
             thread,
-            waker: None,
+            waker: Some(waker.clone()),
             address,
         };
         let index = match self.waiters.get_mut(self.free_waiter as usize) {
@@ -117,7 +136,10 @@ impl Queues {
         if let Some(found) = self.find(address) {
             return Ok(found);
         }
-        let bucket = bucket_of(address);
+        if self.used >= self.buckets.len() {
+            self.grow()?;
+        }
+        let bucket = self.bucket_of(address);
         let futex = Futex {
             address,
             head: NONE,
@@ -138,7 +160,34 @@ impl Queues {
             }
         };
         self.buckets[bucket] = index;
+        self.used += 1;
         Ok(FutexName(index))
+    }
+
+    /// Doubles the buckets. Without memory those that there are go on, with longer chains.
+    #[cold]
+    fn grow(&mut self) -> ZxResult {
+        let count = (self.buckets.len() * 2).max(FIRST_BUCKETS);
+        let mut buckets = Vec::new();
+        if buckets.try_reserve_exact(count).is_err() {
+            return if self.buckets.is_empty() {
+                Err(ZxError::NoMemory)
+            } else {
+                Ok(())
+            };
+        }
+        buckets.resize(count, NONE);
+        let old = core::mem::replace(&mut self.buckets, buckets);
+        for mut index in old {
+            while let Some(futex) = self.futexes.get(index as usize) {
+                let (address, next) = (futex.address, futex.next);
+                let bucket = self.bucket_of(address);
+                self.futexes[index as usize].next = self.buckets[bucket];
+                self.buckets[bucket] = index;
+                index = next;
+            }
+        }
+        Ok(())
     }
 
     /// Frees the futex at an address if nobody waits for it.
@@ -150,52 +199,70 @@ impl Queues {
         }
     }
 
-    /// Wakes up to `count` waiters that joined before `epoch`. If it was at least one, the thread woken last.
+    /// Wakes up to `count` waiters that joined before `epoch`, and says which was the last.
+    #[inline(always)]
     pub(super) fn wake(
         &mut self,
-        address: usize,
+        FutexName(futex): FutexName,
         count: usize,
         epoch: u64,
         wakes: &mut Wakes,
-    ) -> Option<Weak<Thread>> {
-        let mut woken = None;
+    ) -> Woken {
+        let mut last = None;
         for _ in 0..count {
-            let Some(index) = self.first_before(address, epoch) else {
+            let Some(index) = self.first_before(futex, epoch) else {
                 break;
             };
-            self.unlink(index);
+            let left = self.unlink(index);
             let waiter = &mut self.waiters[index as usize];
-            woken = Some(waiter.thread.clone());
             if let Some(waker) = waiter.waker.take() {
                 wakes.push(waker);
             }
+            last = Some(WaiterName(index));
+            if left == Left::Nobody {
+                return Woken { last, left };
+            }
         }
-        woken
+        Woken {
+            last,
+            left: Left::Some,
+        }
+    }
+
+    /// The thread that waits, or was woken and has not seen it.
+    pub(super) fn thread(&self, WaiterName(index): WaiterName) -> Weak<Thread> {
+        self.waiters[index as usize].thread.clone()
     }
 
     /// Moves up to `count` waiters that joined before `epoch` to the end of another futex's line.
-    pub(super) fn relocate(&mut self, address: usize, count: usize, epoch: u64, to: FutexName) {
+    pub(super) fn relocate(
+        &mut self,
+        FutexName(from): FutexName,
+        count: usize,
+        epoch: u64,
+        to: FutexName,
+    ) -> Left {
         for _ in 0..count {
-            let Some(index) = self.first_before(address, epoch) else {
+            let Some(index) = self.first_before(from, epoch) else {
                 break;
             };
-            self.unlink(index);
+            let left = self.unlink(index);
             self.append(to, index);
+            if left == Left::Nobody {
+                return left;
+            }
         }
+        Left::Some
     }
 
-    /// Sets the owner, which only a futex with waiters has. Gives back what is to be dropped without the lock.
+    /// Sets the owner of a futex with waiters. Gives back what is to be dropped without the lock.
+    #[inline(always)]
     pub(super) fn set_owner(
         &mut self,
-        address: usize,
+        FutexName(futex): FutexName,
         owner: Option<Weak<Thread>>,
     ) -> Option<Weak<Thread>> {
-        match self.find(address) {
-            Some(FutexName(index)) => {
-                core::mem::replace(&mut self.futexes[index as usize].owner, owner)
-            }
-            None => owner,
-        }
+        core::mem::replace(&mut self.futexes[futex as usize].owner, owner)
     }
 
     /// The owner.
@@ -218,8 +285,16 @@ impl Queues {
         false
     }
 
-    pub(super) fn is_woken(&self, WaiterName(index): WaiterName) -> bool {
-        self.waiters[index as usize].futex == NONE
+    /// The futex that a waiter waits for; `None` when it was woken.
+    #[inline(always)]
+    pub(super) fn futex_of(&self, WaiterName(index): WaiterName) -> Option<FutexName> {
+        let futex = self.waiters[index as usize].futex;
+        (futex != NONE).then_some(FutexName(futex))
+    }
+
+    /// The address of the futex that a waiter waits for, or waited for when it was woken.
+    pub(super) fn address_of(&self, WaiterName(index): WaiterName) -> usize {
+        self.waiters[index as usize].address
     }
 
     pub(super) fn set_waker(&mut self, WaiterName(index): WaiterName, waker: &Waker) {
@@ -251,8 +326,10 @@ impl Queues {
         woken.then_some(address)
     }
 
-    fn find(&self, address: usize) -> Option<FutexName> {
-        let mut index = self.buckets[bucket_of(address)];
+    /// The futex at an address, if anybody waits for it.
+    #[inline(always)]
+    pub(super) fn find(&self, address: usize) -> Option<FutexName> {
+        let mut index = *self.buckets.get(self.bucket_of(address))?;
         while let Some(futex) = self.futexes.get(index as usize) {
             if futex.address == address {
                 return Some(FutexName(index));
@@ -262,8 +339,16 @@ impl Queues {
         None
     }
 
-    fn first_before(&self, address: usize, epoch: u64) -> Option<u32> {
-        let FutexName(futex) = self.find(address)?;
+    #[inline(always)]
+    fn bucket_of(&self, address: usize) -> usize {
+        // Words of one structure differ in few low bits, those of two in the bits of their pages; a product brings all of them
+        // into its upper half.
+        const ODD: usize = 0x9e37_79b9_7f4a_7c15;
+        (address.wrapping_mul(ODD) >> 32) & self.buckets.len().wrapping_sub(1)
+    }
+
+    #[inline(always)]
+    fn first_before(&self, futex: u32, epoch: u64) -> Option<u32> {
         let head = self.futexes[futex as usize].head;
         (self.waiters.get(head as usize)?.arrival < epoch).then_some(head)
     }
@@ -283,7 +368,8 @@ impl Queues {
     }
 
     /// Takes a waiter out of its line; with the last one the futex goes, and its owner with it.
-    fn unlink(&mut self, index: u32) {
+    #[inline(always)]
+    fn unlink(&mut self, index: u32) -> Left {
         let waiter = &mut self.waiters[index as usize];
         let (futex, previous, next) = (
             core::mem::replace(&mut waiter.futex, NONE),
@@ -300,13 +386,16 @@ impl Queues {
         }
         if self.futexes[futex as usize].head == NONE {
             self.close(futex);
+            return Left::Nobody;
         }
+        Left::Some
     }
 
     fn close(&mut self, futex: u32) {
         let address = self.futexes[futex as usize].address;
         let after = self.futexes[futex as usize].next;
-        let bucket = bucket_of(address);
+        let bucket = self.bucket_of(address);
+        self.used -= 1;
         if self.buckets[bucket] == futex {
             self.buckets[bucket] = after;
         } else {
@@ -331,9 +420,4 @@ fn index_of(len: usize) -> ZxResult<u32> {
         .ok()
         .filter(|index| *index != NONE)
         .ok_or(ZxError::NoMemory)
-}
-
-fn bucket_of(address: usize) -> usize {
-    // Words of one structure differ in few low bits, those of two in the bits of their pages.
-    ((address >> 2) ^ (address >> 12)) % BUCKETS
 }

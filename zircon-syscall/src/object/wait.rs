@@ -23,11 +23,17 @@ pub(crate) fn now_object_wait_one(
     if now.intersects(signals) {
         return Some(caller.write_optional(observed, &now));
     }
-    if kernel_hal::time::now() >= deadline {
+    if has_passed(deadline) {
         let written = caller.write_optional(observed, &now);
         return Some(written.and(Err(ZxError::TimedOut)));
     }
     None
+}
+
+/// Whether a deadline has come; for those that never come the clock is not read.
+#[inline(always)]
+fn has_passed(deadline: i64) -> bool {
+    deadline != kernel_hal::time::NEVER && kernel_hal::time::now() >= deadline
 }
 
 /// Waits until an object shows one of `signals`.
@@ -44,20 +50,12 @@ pub(crate) async fn sys_object_wait_one(
     deadline: i64,
     observed: UserOut<Signals>,
 ) -> ZxResult {
-    if let Some(ended) = now_object_wait_one(caller, handle, signals, deadline, observed) {
-        return ended;
-    }
     let (object, handle) = caller.get_any(handle, Rights::WAIT)?;
-    let mut targets = Vec::new();
-    targets
-        .try_reserve_exact(1)
-        .map_err(|_| ZxError::NoMemory)?;
-    targets.push(WaitTarget {
+    let mut wait = Wait::start_one(WaitTarget {
         object,
         handle,
         signals,
-    });
-    let mut wait = Wait::start(targets)?;
+    })?;
     let ended = caller
         .thread()
         .block(BlockedOn::WaitOne, caller.deadline(deadline), &mut wait)
@@ -68,6 +66,25 @@ pub(crate) async fn sys_object_wait_one(
     drop(wait);
     caller.write_optional(observed, &seen[0])?;
     outcome
+}
+
+/// `object_wait_many` for a signal that stands, or to a moment that has passed.
+pub(crate) fn now_object_wait_many(
+    caller: &Caller<'_>,
+    items: UserInOut<WaitItem>,
+    count: usize,
+    deadline: i64,
+) -> Option<ZxResult> {
+    let seen = match count {
+        _ if count > caller.level().wait_many_max => Err(ZxError::OutOfRange),
+        ..=FEW => look::<FEW>(caller, items, count, deadline),
+        _ => look::<WAIT_MANY_MAX>(caller, items, count, deadline),
+    };
+    match seen {
+        Ok(Seen::Nothing) => None,
+        Ok(Seen::Wanted) => Some(Ok(())),
+        Err(error) => Some(Err(error)),
+    }
 }
 
 /// Waits until one of many objects shows a wanted signal. Every item's `pending` is written, also on time-out.
@@ -87,14 +104,6 @@ pub(crate) async fn sys_object_wait_many(
 ) -> ZxResult {
     if count > caller.level().wait_many_max {
         return Err(ZxError::OutOfRange);
-    }
-    let seen = if count <= FEW {
-        look::<FEW>(caller, items, count, deadline)?
-    } else {
-        look::<WAIT_MANY_MAX>(caller, items, count, deadline)?
-    };
-    if seen == Seen::Wanted {
-        return Ok(());
     }
     let mut list = caller.read_vec(items.input(), count)?;
     let mut targets = Vec::new();
@@ -143,7 +152,6 @@ enum Seen {
 }
 
 /// Looks at the objects before anything is made for a wait: when a wanted signal is there, or the time is over, that is all.
-#[inline(never)]
 fn look<const N: usize>(
     caller: &Caller<'_>,
     items: UserInOut<WaitItem>,
@@ -155,8 +163,7 @@ fn look<const N: usize>(
     caller.read_slice(items.input(), list)?;
     let mut satisfied = false;
     for item in &mut *list {
-        let (object, _) = caller.get_any(item.handle, Rights::WAIT)?;
-        item.pending = object.base().signals().get();
+        item.pending = caller.signals_of(item.handle, Rights::WAIT)?;
         satisfied |= item.pending.intersects(item.waitfor);
     }
     if satisfied {
@@ -164,7 +171,7 @@ fn look<const N: usize>(
             .write_slice(items.output(), list)
             .map(|()| Seen::Wanted);
     }
-    if kernel_hal::time::now() >= deadline {
+    if has_passed(deadline) {
         caller.write_slice(items.output(), list)?;
         return Err(ZxError::TimedOut);
     }

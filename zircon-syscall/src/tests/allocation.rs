@@ -28,13 +28,14 @@ fn a_ready_object_is_waited_for_without_memory() {
     let observed = program.room(4);
     object::signal::sys_object_signal(&caller, event, Signals::empty(), Signals::SIGNALED).unwrap();
     let wait = || {
-        now(object::wait::sys_object_wait_one(
+        object::wait::now_object_wait_one(
             &caller,
             event,
             Signals::SIGNALED,
             i64::MAX,
             output(observed),
-        ))
+        )
+        .unwrap()
     };
     assert_eq!(in_the_long_run(wait), 0);
 }
@@ -114,14 +115,7 @@ fn objects_that_are_ready_are_waited_for_without_memory_however_many() {
             })
             .collect();
         let at = program.put(&items[..]);
-        let wait = || {
-            now(object::wait::sys_object_wait_many(
-                &caller,
-                both(at),
-                count,
-                0,
-            ))
-        };
+        let wait = || object::wait::now_object_wait_many(&caller, both(at), count, 0).unwrap();
         // Not ready, and no time: nothing is made for a wait either.
         let timed_out = || match wait() {
             Err(ZxError::TimedOut) => Ok(()),
