@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 use kernel_hal::paging::CachePolicy;
 use kernel_hal::VirtAddr;
-use zx_abi::ZxResult;
+use zx_abi::{ZxError, ZxResult};
 
 /// Names a registered mapping.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,47 +29,46 @@ pub(super) struct View {
 #[derive(Default)]
 pub(super) struct Registry {
     views: Vec<Option<View>>,
-    count: usize,
+    /// Places in the list that are empty, with room for as many as the list is long.
+    free: Vec<usize>,
 }
 
 impl Registry {
     pub(super) const fn new() -> Self {
         Self {
             views: Vec::new(),
-            count: 0,
+            free: Vec::new(),
         }
+    }
+
+    fn count(&self) -> usize {
+        self.views.len() - self.free.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.count == 0
+        self.count() == 0
     }
 
     pub(super) fn add(&mut self, view: View) -> ZxResult<MapToken> {
-        let free = if self.count == self.views.len() {
-            None
-        } else {
-            self.views.iter().position(Option::is_none)
-        };
-        let token = match free {
-            Some(free) => {
-                self.views[free] = Some(view);
-                free
-            }
-            None => {
-                self.views.try_push(Some(view))?;
-                self.views.len() - 1
-            }
-        };
-        self.count += 1;
-        Ok(MapToken(token))
+        if let Some(free) = self.free.pop() {
+            self.views[free] = Some(view);
+            return Ok(MapToken(free));
+        }
+        self.free
+            .try_reserve(self.views.len() + 1)
+            .map_err(|_| ZxError::NoMemory)?;
+        self.views.try_push(Some(view))?;
+        Ok(MapToken(self.views.len() - 1))
     }
 
     pub(super) fn remove(&mut self, token: MapToken) {
-        if let Some(view) = self.views.get_mut(token.0) {
-            self.count -= usize::from(view.take().is_some());
+        if let Some(place @ Some(_)) = self.views.get_mut(token.0) {
+            *place = None;
+            self.free.push(token.0);
         }
-        while matches!(self.views.last(), Some(None)) {
-            self.views.pop();
+        if self.is_empty() {
+            self.views.clear();
+            self.free.clear();
         }
     }
 
@@ -107,8 +106,8 @@ impl Registry {
     /// Number of different address spaces; of views when there is no memory to tell them apart.
     pub(super) fn spaces(&self) -> usize {
         let mut spaces = Vec::new();
-        if self.count < 2 || spaces.try_reserve_exact(self.count).is_err() {
-            return self.count;
+        if self.count() < 2 || spaces.try_reserve_exact(self.count()).is_err() {
+            return self.count();
         }
         spaces.extend(
             self.views

@@ -1,6 +1,6 @@
 //! For whom pages count, and the walk over them.
 
-use super::node::{Leaf, Link, Slot, BITS, NOBODY};
+use super::node::{Leaf, Link, Slot, BITS, FANOUT, NOBODY};
 use super::tree::Sharing;
 use alloc::sync::Arc;
 use core::ops::Range;
@@ -16,13 +16,38 @@ pub(super) fn claim(stamp: &AtomicU64, owner: u64, lives: &dyn Fn(u64) -> bool) 
     current == owner
 }
 
+/// A number of pages, but no more than a leaf has.
+fn slot_at(pages: u64) -> usize {
+    usize::try_from(pages).map_or(FANOUT, |pages| pages.min(FANOUT))
+}
+
+/// How many of these slots of a leaf count for `owner`.
+pub(super) fn count_own(
+    slots: &[Slot],
+    sharing: Sharing,
+    leaf: &Leaf,
+    owner: u64,
+    lives: &dyn Fn(u64) -> bool,
+) -> usize {
+    let private = sharing == Sharing::Private;
+    let counts = |slot: &&Slot| match slot {
+        Slot::Empty => false,
+        Slot::Owned { .. } => private || claim(&leaf.owner, owner, lives),
+        Slot::Shared(page) => {
+            (private && Arc::strong_count(page) == 1) || claim(&page.owner, owner, lives)
+        }
+    };
+    slots.iter().filter(counts).count()
+}
+
+/// Visits the slots of a range, those of one leaf at a time.
 pub(super) fn walk_in(
     link: &Link,
     shift: u32,
     base: u64,
     range: &Range<u64>,
     above: Sharing,
-    visit: &mut dyn FnMut(u64, &Slot, Sharing, &Leaf),
+    visit: &mut dyn FnMut(&[Slot], Sharing, &Leaf),
 ) {
     match link {
         Link::Leaf(leaf) => {
@@ -31,11 +56,10 @@ pub(super) fn walk_in(
             } else {
                 Sharing::MaybeShared
             };
-            for (index, slot) in (base..).zip(leaf.slots.lock().iter()) {
-                if range.contains(&index) {
-                    visit(index, slot, sharing, leaf);
-                }
-            }
+            let inside = |index: u64| slot_at(index.saturating_sub(base));
+            let slots = leaf.slots.lock();
+            let wanted = slots.get(inside(range.start)..inside(range.end));
+            visit(wanted.unwrap_or(&[]), sharing, leaf);
         }
         Link::Inner(inner) => {
             let sharing = if Arc::strong_count(inner) == 1 {

@@ -1,6 +1,6 @@
 //! Pages by index: looked up, made, shared with snapshots.
 
-use super::count::{claim, walk_in};
+use super::count::{count_own, walk_in};
 use super::frames::{copied_frame, zeroed_frame};
 use super::node::{
     slot_of, unique_inner, unique_leaf, Inner, Leaf, Link, SharedPage, Slot, BITS, FANOUT,
@@ -83,7 +83,9 @@ impl PageTree {
     /// Whether there is a page anywhere.
     pub(in crate::vm) fn has_pages(&self) -> bool {
         let mut found = false;
-        self.walk(0..u64::MAX, &mut |_, slot, _, _| found |= !slot.is_empty());
+        self.walk(0..u64::MAX, &mut |slots, _, _| {
+            found |= slots.iter().any(|slot| !slot.is_empty());
+        });
         found
     }
 
@@ -246,8 +248,9 @@ impl PageTree {
     /// Whether any page in the range is pinned.
     pub(in crate::vm) fn any_pinned(&self, range: Range<u64>) -> bool {
         let mut pinned = false;
-        self.walk(range, &mut |_, slot, _, _| {
-            pinned |= matches!(slot, Slot::Owned { pins, .. } if *pins > 0)
+        let is_pinned = |slot: &Slot| matches!(slot, Slot::Owned { pins, .. } if *pins > 0);
+        self.walk(range, &mut |slots, _, _| {
+            pinned |= slots.iter().any(is_pinned);
         });
         pinned
     }
@@ -255,21 +258,11 @@ impl PageTree {
     /// Number of pages in the range that count for this tree's owner. A shared page counts for the living VMO that
     /// committed it; when that one has let go of it, for the first of the others that is asked.
     pub(in crate::vm) fn count_own(&self, range: Range<u64>, lives: &dyn Fn(u64) -> bool) -> u64 {
-        let (owner, mut count) = (self.owner, 0);
-        self.walk(range, &mut |_, slot, sharing, leaf| {
-            let mine = match slot {
-                Slot::Empty => false,
-                Slot::Owned { .. } => {
-                    sharing == Sharing::Private || claim(&leaf.owner, owner, lives)
-                }
-                Slot::Shared(page) => {
-                    (sharing == Sharing::Private && Arc::strong_count(page) == 1)
-                        || claim(&page.owner, owner, lives)
-                }
-            };
-            count += u64::from(mine);
+        let mut count = 0;
+        self.walk(range, &mut |slots, sharing, leaf| {
+            count += count_own(slots, sharing, leaf, self.owner, lives);
         });
-        count
+        count as u64
     }
 
     /// Lets go of every page in the range.
@@ -335,7 +328,7 @@ impl PageTree {
         }
     }
 
-    fn walk(&self, range: Range<u64>, visit: &mut dyn FnMut(u64, &Slot, Sharing, &Leaf)) {
+    fn walk(&self, range: Range<u64>, visit: &mut dyn FnMut(&[Slot], Sharing, &Leaf)) {
         let end = range.end.min(self.capacity());
         if let (Some(root), true) = (&self.root, range.start < end) {
             walk_in(

@@ -1,5 +1,6 @@
 //! The end of regions and mappings: unmapping ranges, destroying regions, the end of an address space in steps.
 
+use super::children::Children;
 use super::region::{Child, Mapping, RegionId, What};
 use super::tree::RegionTree;
 use crate::vm::hw::Hw;
@@ -67,24 +68,28 @@ impl RegionTree {
         let mut budget = pages;
         loop {
             let region = self.region_mut(id)?;
-            let behind = region
-                .children
-                .partition_point(|child| child.base < range.end);
-            let Some(at) = behind.checked_sub(1) else {
+            let Some(at) = region.children.last_before(range.end) else {
                 return Ok(Rest::Nothing);
             };
-            if region.children[at].end() <= range.start {
+            let Some(child) = region.children.get_mut(at) else {
+                return Ok(Rest::Nothing);
+            };
+            if child.end() <= range.start {
                 return Ok(Rest::Nothing);
             }
             if budget == 0 {
                 return Ok(Rest::More);
             }
-            let left = match region.children[at].what {
+            let left = match child.what {
                 What::Region(inner) => self.bury(hw, inner, removed, &mut budget),
-                What::Mapping(_) => region.children[at].shorten(hw, &mut budget),
+                What::Mapping(_) => child.shorten(hw, &mut budget),
             };
             if left == Rest::Nothing {
-                if let What::Mapping(mapping) = self.region_mut(id)?.children.remove(at).what {
+                if let Some(Child {
+                    what: What::Mapping(mapping),
+                    ..
+                }) = self.region_mut(id)?.children.remove(at)
+                {
                     removed.push(*mapping);
                 }
             }
@@ -99,14 +104,14 @@ impl RegionTree {
         pages: usize,
         removed: &mut Removed,
     ) -> ZxResult<Rest> {
-        let parent = self.region_mut(id)?.parent;
+        let region = self.region_mut(id)?;
+        let (base, parent) = (region.base, region.parent);
         if self.bury(hw, id, removed, &mut { pages }) == Rest::More {
             return Ok(Rest::More);
         }
         if let Some(parent) = parent {
-            self.region_mut(parent)?
-                .children
-                .retain(|child| !matches!(child.what, What::Region(child) if child == id));
+            let siblings = &mut self.region_mut(parent)?.children;
+            siblings.remove(siblings.first_behind(base));
         }
         Ok(Rest::Nothing)
     }
@@ -152,7 +157,7 @@ impl RegionTree {
                 },
                 None => {
                     let parent = region.parent;
-                    region.children = Vec::new();
+                    region.children = Children::new();
                     if !region.has_object {
                         self.free(at);
                     }
@@ -179,8 +184,10 @@ impl RegionTree {
     }
 
     fn free(&mut self, id: RegionId) {
-        if let Some(slot) = self.regions.get_mut(id.0) {
+        if let Some(slot @ Some(_)) = self.regions.get_mut(id.0) {
             *slot = None;
+            // There is room: it was made with the region.
+            self.free.push(id);
         }
     }
 }

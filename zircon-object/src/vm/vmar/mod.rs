@@ -5,6 +5,7 @@
 //! - [`destroy`]: how they end; [`walk`]: how they are listed;
 //! - [`gap`]: where something new may go.
 
+mod children;
 mod destroy;
 mod gap;
 mod object;

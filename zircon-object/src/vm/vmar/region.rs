@@ -1,14 +1,13 @@
-//! Regions and mappings: a region's children in a sorted array.
+//! Regions and mappings.
 
+use super::children::Children;
 use crate::vm::registry::MapToken;
 use crate::vm::vmo::Vmo;
 use crate::vm::{Perms, VmOptions, PAGE_BYTES};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::ops::Range;
 use kernel_hal::VirtAddr;
-use zx_abi::{ZxError, ZxResult};
 
 /// Number of a region.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,8 +20,7 @@ pub(super) struct Region {
     /// CAN_MAP_* and COMPACT.
     pub(super) options: VmOptions,
     pub(super) parent: Option<RegionId>,
-    /// In order of addresses, without overlap.
-    pub(super) children: Vec<Child>,
+    pub(super) children: Children,
     pub(super) alive: bool,
     pub(super) has_object: bool,
 }
@@ -77,14 +75,9 @@ impl Region {
         self.base + self.len
     }
 
-    /// Position of the first child that ends behind `addr`.
-    pub(super) fn position(&self, addr: VirtAddr) -> usize {
-        self.children.partition_point(|child| child.end() <= addr)
-    }
-
     pub(super) fn child_at(&self, addr: VirtAddr) -> Option<&Child> {
         self.children
-            .get(self.position(addr))
+            .get(self.children.first_behind(addr))
             .filter(|child| child.base <= addr)
     }
 
@@ -93,8 +86,8 @@ impl Region {
         range: &Range<VirtAddr>,
     ) -> impl Iterator<Item = &'a Child> {
         let end = range.end;
-        self.children[self.position(range.start)..]
-            .iter()
+        self.children
+            .iter_from(self.children.first_behind(range.start))
             .take_while(move |child| child.base < end)
     }
 
@@ -122,15 +115,6 @@ impl Region {
             next = end;
             (gap.start < gap.end).then_some(gap)
         })
-    }
-
-    pub(super) fn insert(&mut self, child: Child) -> ZxResult {
-        self.children
-            .try_reserve(1)
-            .map_err(|_| ZxError::NoMemory)?;
-        let at = self.position(child.base);
-        self.children.insert(at, child);
-        Ok(())
     }
 }
 

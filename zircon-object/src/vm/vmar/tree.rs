@@ -3,6 +3,7 @@
 //! Regions have numbers, so that a VMAR object can name its region without owning it. A number is given out again only when
 //! the region is destroyed and its VMAR object is gone.
 
+use super::children::Children;
 use super::gap::{find, Dice, Wish};
 use super::region::{Child, Mapping, NewMapping, Place, Region, RegionId, What};
 use crate::alloc_try::{try_box, TryPush};
@@ -18,6 +19,8 @@ use zx_abi::{ZxError, ZxResult};
 /// All regions of an address space.
 pub(in crate::vm) struct RegionTree {
     pub(super) regions: Vec<Option<Region>>,
+    /// Numbers that were given back. As long as the list above at most, and with room for that.
+    pub(super) free: Vec<RegionId>,
     dice: Dice,
     /// Where the vDSO's code is mapped, and its offset in the vDSO.
     pub(super) vdso: Option<(Range<VirtAddr>, u64)>,
@@ -37,12 +40,15 @@ impl RegionTree {
             len,
             options,
             parent: None,
-            children: Vec::new(),
+            children: Children::new(),
             alive: true,
             has_object: true,
         }))?;
+        let mut free = Vec::new();
+        free.try_reserve(1).map_err(|_| ZxError::NoMemory)?;
         Ok(Self {
             regions,
+            free,
             dice: Dice::default(),
             vdso: None,
         })
@@ -116,30 +122,30 @@ impl RegionTree {
         len: usize,
         options: VmOptions,
     ) -> ZxResult<RegionId> {
-        self.region_mut(parent)?
-            .children
-            .try_reserve(1)
-            .map_err(|_| ZxError::NoMemory)?;
+        self.region_mut(parent)?.children.make_room(base)?;
         let region = Region {
             base,
             len,
             options,
             parent: Some(parent),
-            children: Vec::new(),
+            children: Children::new(),
             alive: true,
             has_object: true,
         };
-        let id = match self.regions.iter().position(Option::is_none) {
+        let id = match self.free.pop() {
             Some(free) => {
-                self.regions[free] = Some(region);
-                RegionId(free)
+                self.regions[free.0] = Some(region);
+                free
             }
             None => {
+                self.free
+                    .try_reserve(self.regions.len() + 1)
+                    .map_err(|_| ZxError::NoMemory)?;
                 self.regions.try_push(Some(region))?;
                 RegionId(self.regions.len() - 1)
             }
         };
-        self.region_mut(parent)?.insert(Child {
+        self.region_mut(parent)?.children.insert(Child {
             base,
             len,
             what: What::Region(id),
@@ -163,10 +169,7 @@ impl RegionTree {
         } = wanted;
         let (base, len) = (place.start, place.len());
         let region = self.region_mut(parent)?;
-        region
-            .children
-            .try_reserve(1)
-            .map_err(|_| ZxError::NoMemory)?;
+        region.children.make_room(base)?;
         let token = vmo.add_view(View {
             hw: hw.clone(),
             base,
@@ -182,7 +185,7 @@ impl RegionTree {
             token,
         })
         .inspect_err(|_| vmo.remove_view(token))?;
-        region.insert(Child {
+        region.children.insert(Child {
             base,
             len,
             what: What::Mapping(mapping),
@@ -196,8 +199,8 @@ impl RegionTree {
     /// Cuts the mapping that has `at` inside into two that meet there.
     pub(super) fn split_at(&mut self, hw: &Arc<Hw>, id: RegionId, at: VirtAddr) -> ZxResult {
         let region = self.region_mut(id)?;
-        let position = region.position(at);
-        let Some(child) = region.children.get(position) else {
+        let place = region.children.first_behind(at);
+        let Some(child) = region.children.get(place) else {
             return Ok(());
         };
         let What::Mapping(mapping) = &child.what else {
@@ -214,10 +217,7 @@ impl RegionTree {
             mapping.token,
         );
         let first = mapping.first + left as u64;
-        region
-            .children
-            .try_reserve(1)
-            .map_err(|_| ZxError::NoMemory)?;
+        region.children.make_room(at)?;
         let token = vmo.add_view(View {
             hw: hw.clone(),
             base: at,
@@ -234,8 +234,12 @@ impl RegionTree {
         })
         .inspect_err(|_| vmo.remove_view(token))?;
         vmo.change_view(left_token, |view| view.pages = left);
-        region.children[position].len = left * PAGE;
-        region.insert(Child {
+        // Making room may have moved it.
+        let place = region.children.first_behind(at);
+        if let Some(child) = region.children.get_mut(place) {
+            child.len = left * PAGE;
+        }
+        region.children.insert(Child {
             base: at,
             len: right * PAGE,
             what: What::Mapping(mapping),
@@ -283,9 +287,10 @@ impl RegionTree {
         self.split_at(hw, id, range.start)?;
         self.split_at(hw, id, range.end)?;
         let region = self.region_mut(id)?;
-        let start = region.position(range.start);
-        for child in region.children[start..]
-            .iter_mut()
+        let start = region.children.first_behind(range.start);
+        for child in region
+            .children
+            .iter_mut_from(start)
             .take_while(|child| child.base < range.end)
         {
             let What::Mapping(mapping) = &mut child.what else {

@@ -1,5 +1,6 @@
 //! Walks over the regions of an address space.
 
+use super::children::At;
 use super::region::{Mapping, Place, RegionId, What};
 use super::tree::RegionTree;
 use core::ops::Range;
@@ -63,14 +64,16 @@ impl RegionTree {
             depth: 1,
             what: Visit::Region,
         });
-        let (mut region, mut depth, mut position) = (root, 2, 0);
+        let (mut region, mut depth, mut place) = (root, 2, At::default());
         loop {
-            let Some(child) = region.children.get(position) else {
+            let Some(child) = region.children.get(place) else {
                 // Up again: go on behind this region in its parent.
                 let Some(parent) = region.parent.and_then(|parent| self.region(parent)) else {
                     return;
                 };
-                position = parent.position(region.base) + 1;
+                place = parent
+                    .children
+                    .after(parent.children.first_behind(region.base));
                 region = parent;
                 depth -= 1;
                 continue;
@@ -83,7 +86,7 @@ impl RegionTree {
                         depth,
                         what: Visit::Mapping(mapping),
                     });
-                    position += 1;
+                    place = region.children.after(place);
                 }
                 What::Region(id) => {
                     visit(Item {
@@ -95,7 +98,7 @@ impl RegionTree {
                     let Some(inner) = self.region(*id) else {
                         return;
                     };
-                    (region, depth, position) = (inner, depth + 1, 0);
+                    (region, depth, place) = (inner, depth + 1, At::default());
                 }
             }
         }
