@@ -30,14 +30,23 @@ pub(super) fn count_own(
     lives: &dyn Fn(u64) -> bool,
 ) -> usize {
     let private = sharing == Sharing::Private;
-    let counts = |slot: &&Slot| match slot {
-        Slot::Empty => false,
-        Slot::Owned { .. } => private || claim(&leaf.owner, owner, lives),
-        Slot::Shared(page) => {
-            (private && Arc::strong_count(page) == 1) || claim(&page.owner, owner, lives)
-        }
+    // Most leaves have only pages of their own: two short loops without calls.
+    let owned = slots
+        .iter()
+        .filter(|slot| matches!(slot, Slot::Owned { .. }))
+        .count();
+    let mut count = match owned {
+        0 => 0,
+        _ if private || claim(&leaf.owner, owner, lives) => owned,
+        _ => 0,
     };
-    slots.iter().filter(counts).count()
+    for slot in slots {
+        if let Slot::Shared(page) = slot {
+            let mine = private && Arc::strong_count(page) == 1;
+            count += usize::from(mine || claim(&page.owner, owner, lives));
+        }
+    }
+    count
 }
 
 /// Visits the slots of a range, those of one leaf at a time.
