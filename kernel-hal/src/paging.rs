@@ -107,6 +107,11 @@ impl PageTable {
     pub fn query(&self, at: VirtAddr) -> Option<(PhysAddr, MmuFlags)> {
         raw_query(self.root, at)
     }
+    /// What names the table to the hardware: the frame of its root.
+    #[must_use]
+    pub const fn root(&self) -> PhysAddr {
+        self.root
+    }
     /// Makes this the active address space of this CPU.
     #[inline(always)]
     pub fn activate(&self) {

@@ -54,6 +54,8 @@ pub(crate) struct Differences {
     pub(crate) decommit: Decommit,
     /// Who may make a debug log.
     pub(crate) log_creation: LogCreation,
+    /// Which threads `thread_write_state` lets jump only to what can be an address.
+    pub(crate) checked_jump: CheckedJump,
     /// How `debug_read` is told its sizes.
     pub(crate) console_read: ConsoleRead,
     /// Decodes the options of `vmo_create`.
@@ -71,6 +73,15 @@ pub(crate) enum Decommit {
     AnyPages,
     /// Only those of VMOs that have neither a pager nor a parent.
     OwnPagesOnly,
+}
+
+/// Which threads `thread_write_state` lets jump only to what can be an address. The others fault when they go on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum CheckedJump {
+    /// Those in a system call.
+    InSyscall,
+    /// All.
+    Always,
 }
 
 /// Who may make a debug log.
@@ -142,6 +153,7 @@ static HOME: Differences = Differences {
     pager_gone: ZxError::BadState,
     decommit: Decommit::OwnPagesOnly,
     log_creation: LogCreation::RootOnly,
+    checked_jump: CheckedJump::Always,
     console_read: ConsoleRead::SizeAndActual,
     vmo_options: vmo::options,
     vmo_child: vmo::child_request,

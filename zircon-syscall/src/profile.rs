@@ -39,7 +39,7 @@ pub(crate) fn sys_profile_create(
 ///
 /// # Errors
 /// - `BadHandle`, `WrongType`, `AccessDenied`: the thread lacks MANAGE_THREAD, or the profile APPLY_PROFILE.
-/// - `BadState`: the thread is not started, or ending.
+/// - `BadState`: the thread is ending or dead.
 pub(crate) fn sys_object_set_profile(
     caller: &Caller<'_>,
     handle: HandleValue,

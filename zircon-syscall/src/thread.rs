@@ -1,5 +1,6 @@
 //! Threads: create, start, exit, and the registers of stopped ones.
 
+use crate::level::CheckedJump;
 use crate::Caller;
 use kernel_hal::context::{vector_layout, DebugState, EnteredBy, GeneralRegs, UserContext};
 use kernel_hal::user::{UserIn, UserOut};
@@ -15,6 +16,8 @@ const USER_RFLAGS: u64 = 0x0024_4dd5;
 const DR6_FIXED: u64 = 0xffff_0ff0;
 /// Bits of DR7 that are always set: exact matching, and the one that is reserved.
 const DR7_FIXED: u64 = 0x700;
+/// Addresses of the lower half have so many bits, with page tables of four levels.
+const USER_ADDRESS_BITS: u32 = 47;
 /// Makes the CPU stop after one instruction.
 const TRAP_FLAG: u64 = 1 << 8;
 
@@ -137,7 +140,8 @@ pub(crate) fn sys_thread_write_state(
         ThreadStateKind::GeneralRegs => {
             let mut regs = GeneralRegs::new_zeroed();
             caller.read_slice(UserIn::new(addr), core::slice::from_mut(&mut regs))?;
-            thread.with_parked(|context| set_general(context, regs))
+            let jump = caller.level().checked_jump;
+            thread.with_parked(|context| set_general(context, regs, jump))
         }
         ThreadStateKind::X86RegisterFs => {
             let base = caller.read(UserIn::<u64>::new(addr))?;
@@ -176,13 +180,15 @@ pub(crate) fn sys_thread_write_state(
     }
 }
 
-/// The instruction pointer is checked as Zircon does: not at all unless the thread is in a syscall. Whatever it is, going there
-/// faults in user mode.
-fn set_general(context: &mut UserContext, regs: GeneralRegs) -> ZxResult {
-    if context.entered_by == EnteredBy::Syscall
-        && regs.rip >> (kernel_hal::cpu::info().linear_address_bits - 1) != 0
-    {
-        return Err(ZxError::InvalidArgs);
+/// In a syscall the instruction pointer must be an address of user space, because the return from one (`sysret`) would fault
+/// in the kernel; the CPU may know longer addresses than the page tables have.
+fn set_general(context: &mut UserContext, regs: GeneralRegs, jump: CheckedJump) -> ZxResult {
+    if context.entered_by == EnteredBy::Syscall {
+        if regs.rip >> USER_ADDRESS_BITS != 0 {
+            return Err(ZxError::InvalidArgs);
+        }
+    } else if jump == CheckedJump::Always {
+        canonical(regs.rip)?;
     }
     canonical(regs.fs_base)?;
     canonical(regs.gs_base)?;
@@ -202,10 +208,10 @@ fn debug_regs(state: &DebugState) -> DebugRegs {
     } = *state;
     DebugRegs {
         dr,
-        dr6: status,
-        dr7: control,
-        dr6_status: status,
-        dr7_control: control,
+        dr6: status | DR6_FIXED,
+        dr7: control | DR7_FIXED,
+        dr6_status: status | DR6_FIXED,
+        dr7_control: control | DR7_FIXED,
     }
 }
 
@@ -228,7 +234,7 @@ fn set_debug(state: &mut DebugState, regs: &DebugRegs) -> ZxResult {
 
 /// Whether the CPU takes it as an address.
 fn canonical(addr: u64) -> ZxResult {
-    match addr >> 47 {
+    match addr >> USER_ADDRESS_BITS {
         0 | 0x1_ffff => Ok(()),
         _ => Err(ZxError::InvalidArgs),
     }

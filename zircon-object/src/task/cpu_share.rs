@@ -113,7 +113,16 @@ pub enum Waited {
 impl Thread {
     /// Remembers the task that runs the thread, by which it is woken and ranked.
     pub fn set_task(&self, task: TaskHandle) {
-        *self.share().task.lock() = Some(task);
+        let share = self.share();
+        // A profile may have come before the start.
+        if share.rank() != Rank::of(Priority::DEFAULT) {
+            match (share.rank().priority(), &*share.budget.lock()) {
+                (Some(priority), _) => task.set_priority(priority),
+                (None, Some(budget)) => task.set_deadline(budget.deadline()),
+                (None, None) => {}
+            }
+        }
+        *share.task.lock() = Some(task);
     }
 
     /// The thread's future has ended.

@@ -57,14 +57,14 @@ impl Profile {
     /// Applies it to a thread: at once, and until another profile says otherwise.
     ///
     /// # Errors
-    /// - `BadState`: the thread is not started, or ending.
+    /// - `BadState`: the thread is ending or dead.
     pub fn apply_to(&self, thread: &Thread) -> ZxResult {
         match thread.phase() {
-            Phase::Running => {
+            Phase::New | Phase::Running => {
                 thread.schedule(&self.scheduling);
                 Ok(())
             }
-            Phase::New | Phase::Dying | Phase::Dead => Err(ZxError::BadState),
+            Phase::Dying | Phase::Dead => Err(ZxError::BadState),
         }
     }
 }

@@ -21,6 +21,10 @@ impl Hw {
         })
     }
 
+    pub(super) fn root(&self) -> PhysAddr {
+        self.table.root()
+    }
+
     #[inline(always)]
     pub(super) fn activate(&self) {
         self.table.activate();

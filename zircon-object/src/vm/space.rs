@@ -10,7 +10,7 @@ use alloc::sync::Arc;
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering};
 use kernel_hal::sync::Mutex;
-use kernel_hal::VirtAddr;
+use kernel_hal::{PhysAddr, VirtAddr};
 use zx_abi::{ZxError, ZxResult};
 
 /// One process's memory as its threads see it.
@@ -116,6 +116,11 @@ impl AddressSpace {
     #[inline(always)]
     pub fn activate(&self) {
         self.hw.activate();
+    }
+
+    /// By what the hardware knows it, also in traces: the frame of its page table's root.
+    pub fn hardware_id(&self) -> PhysAddr {
+        self.hw.root()
     }
 
     /// First address.

@@ -7,7 +7,7 @@ mod profile;
 pub(crate) mod socket;
 
 use crate::level::{
-    ConsoleRead, Decommit, Differences, Killable, LogCreation, Queues, RootVmarEnd,
+    CheckedJump, ConsoleRead, Decommit, Differences, Killable, LogCreation, Queues, RootVmarEnd,
 };
 use zx_abi::limits::WAIT_MANY_MAX_2019;
 use zx_abi::stream::{SocketIoOptions, SocketOptions};
@@ -30,6 +30,7 @@ pub(crate) static DIFFERENCES: Differences = Differences {
     pager_gone: ZxError::NotFound,
     decommit: Decommit::AnyPages,
     log_creation: LogCreation::Anyone,
+    checked_jump: CheckedJump::InSyscall,
     console_read: ConsoleRead::SizeInAndOut,
     vmo_options: options::vmo,
     vmo_child: options::vmo_child,

@@ -20,7 +20,7 @@ use zx_abi::info::{
     BtiInfo, CpuStatsInfo, HandleBasicInfo, HandleCountInfo, HandleExtendedInfo, InfoTopic,
     JobInfo, KmemStatsInfo, ProcessHandleStatsInfo, ProcessInfo, ResourceInfo, SocketInfo,
     StreamInfo, TaskRuntimeInfo, ThreadInfo, ThreadStatsInfo, TimerInfo, VmarInfo, CPU_ONLINE,
-    PROP_WAITABLE,
+    INVALID_CPU, PROP_WAITABLE,
 };
 use zx_abi::limits::PAGE_SIZE;
 use zx_abi::stream::SocketOptions;
@@ -170,8 +170,11 @@ pub(crate) fn sys_object_get_info(
             if matches!(thread.phase(), Phase::Dying | Phase::Dead) {
                 return Err(ZxError::BadState);
             }
+            let total_runtime = thread.runtime_ns();
             let record = ThreadStatsInfo {
-                total_runtime: thread.runtime_ns(),
+                total_runtime,
+                // There is one CPU, or the thread has not run.
+                last_scheduled_cpu: if total_runtime > 0 { 0 } else { INVALID_CPU },
                 ..ThreadStatsInfo::default()
             };
             sink.one_of_size(&record, caller.level().thread_stats_size)

@@ -50,6 +50,10 @@ pub(crate) fn sys_object_get_property(
         Property::ProcessBreakOnLoad => sized(value_size, || {
             Ok(downcast::<Process>(object)?.break_on_load())
         })?,
+        Property::ProcessHwTraceContextId => sized(value_size, || {
+            let id = downcast::<Process>(object)?.space().hardware_id();
+            usize::try_from(id.0).map_err(|_| ZxError::OutOfRange)
+        })?,
         Property::VmoContentSize => {
             need(value_size, 8)?;
             let size = downcast::<Vmo>(object)?.content_size();
@@ -71,10 +75,7 @@ pub(crate) fn sys_object_get_property(
             let strategy = downcast::<Exception>(object)?.strategy().raw();
             return caller.write(UserOut::new(value.addr()), &strategy);
         }
-        Property::RegisterGs
-        | Property::RegisterFs
-        | Property::JobKillOnOom
-        | Property::ProcessHwTraceContextId => {
+        Property::RegisterGs | Property::RegisterFs | Property::JobKillOnOom => {
             return Err(ZxError::InvalidArgs);
         }
     };
