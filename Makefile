@@ -50,12 +50,12 @@ IN_USER      := $(BARE) --target-dir $(TARGET)/user
 IN_UEFI      := $(UEFI) --target-dir $(TARGET)/uefi
 IN_HOST      := --target-dir $(TARGET)/host
 
-PROGRAMS      ?= shell hello demo core-tests microbenchmarks
-USER_CRATES   := vdso userboot libzx $(PROGRAMS)
+PROGRAMS      ?= shell hello demo core-tests microbenchmarks stress debugger
+USER_CRATES   := vdso userboot libzx mini-process $(PROGRAMS)
 TOOL_CRATES   := zbi-tool image-tool abi-docs harness
 # Crates whose tests run on a host.
 HOST_CRATES   := zx-abi boot-info executor kernel-hal kernel-hal-hosted zircon-object object-interleavings \
-    zircon-syscall zircon-loader rboot vdso libzx userboot shell core-tests bench-report profile $(TOOL_CRATES)
+    zircon-syscall zircon-loader rboot vdso libzx mini-process userboot shell core-tests bench-report profile $(TOOL_CRATES)
 
 DOC_CRATES    := zircon-loader zircon-syscall zircon-object kernel-hal kernel-hal-hosted executor zx-abi boot-info rboot \
     libzx bench-report profile $(TOOL_CRATES)

@@ -3,14 +3,20 @@
 
 use alloc::vec::Vec;
 
-use libzx::{AsHandle, Event, EventPair, Handle, Rights, Signals, Thread, Vmo, ZxResult};
+use libzx::{
+    AsHandle, Channel, Event, EventPair, Exception, Handle, Job, Rights, Signals, Thread, Vmo,
+    ZxResult,
+};
+use mini_process::{Code, MiniProcess};
+use zx_abi::exception::ExceptionChannelOptions;
 use zx_abi::info::ProcessHandleStatsInfo;
+use zx_abi::profile::{ProfileFlags, ProfileInfo};
 use zx_abi::syscalls::SyscallId;
 use zx_abi::{InfoTopic, ObjectType, ZxError};
 
 use crate::check::{check, check_eq, fail, fails, home_only, ok, suite, Case, Outcome};
 use crate::memory::{arg, call, Scratch};
-use crate::world::World;
+use crate::world::{soon, World};
 
 suite! {
     "HandleLimit":
@@ -38,9 +44,26 @@ fn hoard(event: &Event) -> Result<Vec<Handle>, Outcome> {
     fail!("there is no limit")
 }
 
+/// A process whose thread stands in an exception.
+fn faulted(job: &Job) -> Result<(MiniProcess, Exception), Outcome> {
+    let mut code = Code::new();
+    code.undefined();
+    let mini = ok!(MiniProcess::new(job, &code));
+    let options = ExceptionChannelOptions::empty();
+    let channel = ok!(Channel::of_exceptions(&mini.process, options));
+    ok!(mini.start());
+    let (_, exception) = ok!(channel.exception_by(soon()));
+    Ok((mini, exception))
+}
+
 fn calls_that_create_handles_run_out_of_them(world: &World) -> Case {
     home_only!(world);
-    let page = ok!(Scratch::new());
+    let mut page = ok!(Scratch::new());
+    let profile = ProfileInfo {
+        flags: ProfileFlags::PRIORITY.bits(),
+        ..ProfileInfo::default()
+    };
+    page.put(256, &profile);
     let (out, second) = (page.address(), page.address() + 8);
     let event = ok!(Event::create());
     let vmo = ok!(Vmo::create(4096, 0));
@@ -52,6 +75,10 @@ fn calls_that_create_handles_run_out_of_them(world: &World) -> Case {
     }));
     let koid = usize::try_from(ok!(waiter.thread().koid())).unwrap_or(0);
     let same = Rights::SAME_RIGHTS.bits() as usize;
+    let faulted = match root_job {
+        Some(job) => Some(faulted(job)?),
+        None => None,
+    };
     let before = ok!(handles());
 
     let hoard = hoard(&event)?;
@@ -85,6 +112,10 @@ fn calls_that_create_handles_run_out_of_them(world: &World) -> Case {
             alloc::vec![arg(&own), out, 0, 0, out]
         ),
         (SyscallId::TaskSuspend, alloc::vec![arg(&idle), out]),
+        (
+            SyscallId::TaskCreateExceptionChannel,
+            alloc::vec![arg(&idle), 0, out]
+        ),
     ];
     if let Some(job) = root_job {
         creators.push((SyscallId::JobCreate, alloc::vec![arg(job), 0, out]));
@@ -93,6 +124,18 @@ fn calls_that_create_handles_run_out_of_them(world: &World) -> Case {
             SyscallId::ProcessCreate,
             alloc::vec![arg(job), out, 0, 0, out, second],
         ));
+    }
+    if let Some(job) = root_job {
+        let args = alloc::vec![arg(job), 0, page.address() + 256, out];
+        creators.push((SyscallId::ProfileCreate, args));
+    }
+    if let Some((_mini, exception)) = &faulted {
+        for id in [
+            SyscallId::ExceptionGetThread,
+            SyscallId::ExceptionGetProcess,
+        ] {
+            creators.push((id, alloc::vec![arg(exception), out]));
+        }
     }
     if let Some(resource) = &world.resource {
         creators.push((

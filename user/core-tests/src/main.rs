@@ -65,6 +65,7 @@ mod resource;
 mod socket;
 mod stream;
 mod system_event;
+mod task;
 mod thread;
 mod time;
 mod timer;
@@ -160,7 +161,8 @@ fn main(mut startup: Startup) -> i64 {
     });
     let filter = Filter::new(chosen);
     let world = World::new(&mut startup);
-    let tally = runner::run(SUITES, &world, &filter);
+    let suites = SUITES.iter().chain(task::SUITES).copied();
+    let tally = runner::run(suites, &world, &filter);
     provoked::print_if_asked(&startup);
     i64::from(tally.failed > 0)
 }
@@ -173,7 +175,7 @@ mod tests {
     #[test]
     fn every_case_has_a_name_of_its_own() {
         let mut names = BTreeSet::new();
-        for suite in SUITES {
+        for suite in SUITES.iter().chain(task::SUITES) {
             for (case, _) in suite.cases {
                 assert!(names.insert((suite.name, *case)), "{}.{case}", suite.name);
             }

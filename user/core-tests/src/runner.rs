@@ -55,7 +55,11 @@ impl Filter {
 }
 
 /// Runs the cases and prints a line for each, and the sum.
-pub(crate) fn run(suites: &[&Suite], world: &World, filter: &Filter) -> Tally {
+pub(crate) fn run(
+    suites: impl Iterator<Item = &'static Suite>,
+    world: &World,
+    filter: &Filter,
+) -> Tally {
     let mut tally = Tally::default();
     let mut failed = Vec::new();
     for suite in suites {

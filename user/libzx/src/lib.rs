@@ -36,6 +36,7 @@ pub mod console;
 mod device;
 pub mod elf;
 mod entry;
+mod exception;
 mod handle;
 mod heap;
 mod ipc;
@@ -61,6 +62,7 @@ mod vmo;
 pub mod witness;
 
 pub use device::{Bti, Iommu, Pmt};
+pub use exception::Exception;
 pub use handle::{AsHandle, Handle, Unowned};
 pub use ipc::{Channel, Debuglog, Fifo, Message, Socket};
 pub use pager::Pager;

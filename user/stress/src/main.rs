@@ -1,0 +1,235 @@
+//! Stress for tasks: makes, suspends, faults, debugs and kills processes and threads at random, then counts what is left.
+//!
+//! ```text
+//! stress [seed=N] [seconds=N]     60 seconds; the seed is printed, and the same seed chooses the same again
+//! ```
+//! As the kernel's first program it takes `stress.seed=N` and `stress.seconds=N` from the command line. It starts itself
+//! again for each round of ten seconds. There three threads ([`driver`]) each own a job and do one random thing after the
+//! other to processes of known code ([`behaviour`]), kill all of it at the end, and look that every koid is gone. When
+//! the time is over, every page and handle must be accounted for ([`account`]): the last round must leave exactly as much
+//! as it found. The kernel's tables keep the size of their busiest moment, so a round may leave more; then up to three
+//! rounds follow, as nothing can be busiest every time, but what leaks does so in each of thousands of processes. Exit
+//! code 0 means that nothing is missing.
+#![cfg_attr(not(test), no_std, no_main)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod account;
+mod behaviour;
+mod driver;
+mod random;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use alloc::{format, vec};
+
+use libzx::process::{self, File, Options};
+use libzx::{println, time, AsHandle, Job, Resource, Rights, Signals, Startup, Vmo, ZxError};
+use zx_abi::bootfs::Bootfs;
+use zx_abi::procargs::{pa_hnd, PA_JOB_DEFAULT, PA_RESOURCE, PA_VMO_BOOTFS, PA_VMO_VDSO};
+
+use account::Account;
+use driver::{Driver, COUNTS};
+use random::Random;
+
+libzx::entry!(main);
+
+const SECOND: i64 = 1_000_000_000;
+/// How long it runs unless told otherwise, in seconds.
+const DEFAULT_SECONDS: u64 = 60;
+/// How long the first round is, in seconds: caches fill.
+const FIRST_ROUND: u64 = 3;
+/// How long the others are at most, in seconds.
+const ROUND_SECONDS: u64 = 10;
+/// How many rounds may follow the last.
+const MORE_ROUNDS: u64 = 3;
+/// The argument that makes an instance run one round.
+const ROUND: &str = "round";
+/// Where the boot image has this program.
+const OWN_FILE: &str = "bin/stress";
+/// The directory of the boot image is not longer.
+const DIRECTORY: usize = 64 << 10;
+/// Threads that do random things.
+const DRIVERS: u64 = 3;
+
+fn main(startup: Startup) -> i64 {
+    match run(startup) {
+        Ok(()) => 0,
+        Err(what) => {
+            println!("stress: {what}");
+            1
+        }
+    }
+}
+
+/// The number of an argument `name=N`, or of a word `stress.name=N` of the command line.
+fn number(startup: &Startup, name: &str) -> Result<Option<u64>, String> {
+    let argument = startup
+        .args
+        .iter()
+        .find_map(|arg| arg.strip_prefix(name)?.strip_prefix('='));
+    let word = format!("stress.{name}");
+    match argument.or_else(|| startup.env_value(&word)) {
+        Some(text) => match text.parse() {
+            Ok(number) => Ok(Some(number)),
+            Err(_) => Err(format!("{name}={text}: not a number")),
+        },
+        None => Ok(None),
+    }
+}
+
+/// What rounds are made of.
+struct World {
+    job: Job,
+    vdso: Vmo,
+    resource: Resource,
+    bootfs: Vmo,
+}
+
+/// Names the step that failed.
+fn during(step: &'static str) -> impl Fn(ZxError) -> String {
+    move |error| format!("{step}: {error}")
+}
+
+impl World {
+    fn new(startup: &mut Startup) -> Result<Self, String> {
+        let missing = |what: &str| format!("the parent passed no {what}");
+        Ok(Self {
+            job: startup
+                .take(PA_JOB_DEFAULT, 0)
+                .ok_or_else(|| missing("job"))?,
+            vdso: startup
+                .take(PA_VMO_VDSO, 0)
+                .ok_or_else(|| missing("vDSO"))?,
+            resource: startup
+                .take(PA_RESOURCE, 0)
+                .ok_or_else(|| missing("root resource"))?,
+            bootfs: startup
+                .take(PA_VMO_BOOTFS, 0)
+                .ok_or_else(|| missing("boot image"))?,
+        })
+    }
+
+    /// Starts this program again for one round in a job of its own, and waits for its end and for the job's.
+    fn round(&self, seed: u64, seconds: u64) -> Result<(), String> {
+        let len = usize::try_from(self.bootfs.size().map_err(during("vmo_get_size"))?);
+        let mut directory = vec![0; len.unwrap_or(0).min(DIRECTORY)];
+        let read = self.bootfs.read(&mut directory, 0);
+        read.map_err(during("vmo_read"))?;
+        let image = Bootfs::with_total(&directory, len.unwrap_or(0)).ok();
+        let file = image.and_then(|image| image.find(OWN_FILE));
+        let file = file.ok_or("the boot image has no bin/stress")?;
+        let file = File {
+            vmo: &self.bootfs,
+            offset: file.offset as u64,
+            len: file.len as u64,
+        };
+        let job = self.job.create_child().map_err(during("job_create"))?;
+        let copy = job.duplicate(Rights::SAME_RIGHTS);
+        let copy = copy.map_err(during("handle_duplicate"))?;
+        let (seed, seconds) = (format!("seed={seed}"), format!("seconds={seconds}"));
+        let options = Options {
+            args: &["stress", ROUND, &seed, &seconds],
+            env: &[],
+            handles: vec![(pa_hnd(PA_JOB_DEFAULT, 0), copy.into())],
+        };
+        let process = process::spawn(&job, "stress-round", &file, &self.vdso, options)
+            .map_err(|error| format!("starting a round: {error}"))?;
+        process
+            .wait_one(Signals::PROCESS_TERMINATED, time::INFINITE)
+            .map_err(during("object_wait_one"))?;
+        let info = process.info().map_err(during("object_get_info"))?;
+        job.wait_one(Signals::JOB_NO_PROCESSES, time::after(5 * SECOND))
+            .map_err(during("waiting for the end of the round's job"))?;
+        match info.return_code {
+            0 => Ok(()),
+            code => Err(format!("the round with {seed} ended with {code}")),
+        }
+    }
+}
+
+fn run(mut startup: Startup) -> Result<(), String> {
+    let seed = number(&startup, "seed")?.unwrap_or_else(|| time::ticks().cast_unsigned());
+    let seconds = number(&startup, "seconds")?.unwrap_or(DEFAULT_SECONDS);
+    if startup.args.iter().any(|arg| arg == ROUND) {
+        return one_round(&mut startup, seed, seconds);
+    }
+    let world = World::new(&mut startup)?;
+    println!("stress: seed={seed} seconds={seconds}");
+    world.round(seed, FIRST_ROUND)?;
+    let start = time::now();
+    let (mut part, mut left, mut more) = (0, seconds, MORE_ROUNDS);
+    let mut before = Account::take(&world.resource)?;
+    loop {
+        part += 1;
+        let now = left.clamp(1, ROUND_SECONDS);
+        world.round(seed.wrapping_add(part), now)?;
+        left = left.saturating_sub(now);
+        let (after, difference) = settle(&world, &before)?;
+        println!(
+            "stress: after {} s: {after}",
+            (time::now() - start) / SECOND
+        );
+        if left == 0 && difference.is_empty() {
+            println!("stress: all frames, handles and koids are accounted for");
+            return Ok(());
+        }
+        if left == 0 && more == 0 {
+            return Err(format!("not accounted for: {}", difference.join("; ")));
+        }
+        if left == 0 {
+            more -= 1;
+            left = ROUND_SECONDS;
+        }
+        before = after;
+    }
+}
+
+/// Waits until everything is as before, for a while; what is there then, and how it differs.
+fn settle(world: &World, before: &Account) -> Result<(Account, Vec<String>), String> {
+    // The kernel finishes some ends after it has told of them.
+    let deadline = time::after(SECOND);
+    loop {
+        let after = Account::take(&world.resource)?;
+        let difference = after.differences(before);
+        if difference.is_empty() || time::now() > deadline {
+            return Ok((after, difference));
+        }
+        time::sleep_until(time::after(SECOND / 100));
+    }
+}
+
+/// Runs all drivers for some seconds, and waits until nothing of theirs is left.
+fn one_round(startup: &mut Startup, seed: u64, seconds: u64) -> Result<(), String> {
+    let job: Job = startup
+        .take(PA_JOB_DEFAULT, 0)
+        .ok_or("the parent passed no job")?;
+    let vdso: Vmo = startup
+        .take(PA_VMO_VDSO, 0)
+        .ok_or("the parent passed no vDSO")?;
+    let until = time::after(i64::try_from(seconds).unwrap_or(1) * SECOND);
+    let mut threads = Vec::new();
+    for number in 0..DRIVERS {
+        let job = job.create_child().map_err(during("job_create"))?;
+        let vdso = vdso.duplicate(Rights::SAME_RIGHTS);
+        let vdso = vdso.map_err(during("handle_duplicate"))?;
+        let random = Random::new(seed.wrapping_mul(DRIVERS).wrapping_add(number));
+        let spawned = libzx::thread::spawn("driver", move || {
+            let mut driver = Driver::new(job, vdso, random);
+            driver.run(until);
+            driver.end();
+        });
+        threads.push(spawned.map_err(during("thread_create"))?);
+    }
+    for thread in threads {
+        thread.join().map_err(during("object_wait_one"))?;
+    }
+    println!("stress: {COUNTS}");
+    match COUNTS.broken() {
+        0 => Ok(()),
+        broken => Err(format!(
+            "{broken} things were not as they must be, see above"
+        )),
+    }
+}
