@@ -119,10 +119,7 @@ impl Frames {
         }
         let end = self.stacked + frames.len();
         if let Some(room) = self.stack.get_mut(self.stacked..end) {
-            // Not by a string instruction, which an emulator counts word by word.
-            for (slot, frame) in room.iter_mut().zip(frames) {
-                *slot = *frame;
-            }
+            room.copy_from_slice(frames);
             self.stacked = end;
         }
     }

@@ -8,6 +8,7 @@ mod signalling;
 mod socket2019;
 mod straddling;
 mod transfer;
+mod unfinished;
 
 use crate::{Caller, Level, VdsoAbi};
 use core::cell::Cell;

@@ -93,18 +93,24 @@ impl Sink {
         }
         list.push(waiting);
         drop(list);
-        if !ATTENDED.swap(true, Ordering::Relaxed) && EXECUTOR.spawn(attend()).is_err() {
+        if !ATTENDED.swap(true, Ordering::SeqCst) && EXECUTOR.spawn(attend()).is_err() {
             // Those who find no frame look here; so does the next one who puts something aside.
-            ATTENDED.store(false, Ordering::Relaxed);
+            ATTENDED.store(false, Ordering::SeqCst);
         }
     }
 }
 
 async fn attend() {
-    while release_some() {
-        executor::yield_now().await;
+    loop {
+        while release_some() {
+            executor::yield_now().await;
+        }
+        ATTENDED.store(false, Ordering::SeqCst);
+        // Whoever put something aside just before that has left it to this task.
+        if WAITING.lock().is_empty() || ATTENDED.swap(true, Ordering::SeqCst) {
+            return;
+        }
     }
-    ATTENDED.store(false, Ordering::Relaxed);
 }
 
 /// Lets go of all that was put aside, so that the number of free frames tells the truth.

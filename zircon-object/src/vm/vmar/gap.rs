@@ -121,7 +121,6 @@ const _: () = assert!(PAGE.is_power_of_two());
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::vec;
 
     #[test]
     fn a_compact_wish_takes_the_lowest_aligned_place() {
@@ -162,8 +161,8 @@ mod tests {
             spread: Spread::Random,
         };
         for gaps in [
-            vec![0x1000..0x400_0000],
-            vec![0x7000..0x9000, 0x300_0000..0x300_3000],
+            [0x1000..0x400_0000, 0x400_0000..0x400_0000],
+            [0x7000..0x9000, 0x300_0000..0x300_3000],
         ] {
             let whole = 0..0x400_0000;
             let inside = |range: &Range<VirtAddr>| {
