@@ -95,7 +95,7 @@ impl Levels {
         let raw = unsafe { NonNull::new_unchecked(raw) };
         let rank = Rank::from_number(list / 2);
         let (holder, other) = match self.priorities.get_mut(usize::from(rank.number())) {
-            Some(level) if list % 2 == 0 => (&mut level.woken, Some(&level.ran)),
+            Some(level) if list.is_multiple_of(2) => (&mut level.woken, Some(&level.ran)),
             Some(level) => (&mut level.ran, Some(&level.woken)),
             None => (&mut self.deadlines, None),
         };
