@@ -82,6 +82,7 @@ help: ## this list
 	@echo '  CMDLINE="$(CMDLINE)"    kernel command line'
 	@echo '  FILTER=Suite.Case  BOOT="command"  of core-tests: only these; on another kernel, which the command boots with the'
 	@echo '                                 program $$PROGRAM and the kernel command line $$CMDLINE, console on standard output'
+	@echo '  LEDGER=file  ARGS="..."         of foreign: the ledger, and more arguments (target/host/debug/harness foreign --help)'
 	@echo '  SMP=$(SMP)  MEM=$(MEM)  (MiB)  ACCEL=$(ACCEL)  (auto, kvm, tcg)  MODE=$(MODE)  (release, debug)  QEMU_EXTRA="$(QEMU_EXTRA)"'
 
 # --- Toolchain ------------------------------------------------------------------------------------------------------

@@ -4,8 +4,10 @@
 //! information (`facts/boot.md`, sections 2 and 13). Wrong order would be wrong meaning, so the rows are enums.
 
 use crate::vdso::Level;
+use alloc::string::String;
 use alloc::vec::Vec;
 use zx_abi::limits::CMDLINE_MAX;
+use zx_abi::zbi::{ZbiItems, ZbiType};
 
 /// One handle of the message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,6 +82,21 @@ pub(crate) const fn slots(level: Level) -> &'static [Slot] {
     }
 }
 
+/// The words of the boot image's own CMDLINE items, then those of the loader: of a word that is there twice, the last counts.
+pub(crate) fn all_words(zbi: &[u8], loader: &str) -> String {
+    let items = ZbiItems::new(zbi).into_iter().flatten();
+    let mut words = String::new();
+    for item in items.map_while(Result::ok) {
+        if item.kind() == Some(ZbiType::Cmdline) {
+            let text = String::from_utf8_lossy(item.payload);
+            words.push_str(text.trim_end_matches('\0'));
+            words.push(' ');
+        }
+    }
+    words.push_str(loader);
+    words
+}
+
 /// The bytes of the message: the words of the command line, each ended by NUL. As the real kernel does, a word without a
 /// value gets a `=`, and what is no printable ASCII becomes a dot.
 pub(crate) fn command_line(cmdline: &str) -> Vec<u8> {
@@ -105,6 +122,8 @@ pub(crate) fn command_line(cmdline: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use zerocopy::IntoBytes;
+    use zx_abi::zbi::{ZbiHeader, ZBI_CONTAINER_MAGIC};
 
     #[test]
     fn each_level_has_its_number_of_handles() {
@@ -139,6 +158,28 @@ mod tests {
             command_line("userboot=bin/shell  userboot.shutdown"),
             b"userboot=bin/shell\0userboot.shutdown=\0"
         );
+    }
+
+    #[test]
+    fn the_words_of_the_boot_image_come_before_the_loaders() {
+        let item = |kind, extra, payload: &[u8]| {
+            let len = u32::try_from(payload.len()).unwrap();
+            let mut bytes = ZbiHeader::new(kind, len, extra, 0).as_bytes().to_vec();
+            bytes.extend(payload);
+            bytes.resize(bytes.len().next_multiple_of(8), 0);
+            bytes
+        };
+        let items = [
+            item(ZbiType::KernelX64, 0, b"no kernel at all"),
+            item(ZbiType::Cmdline, 0, b"userboot=a b.c\0"),
+            item(ZbiType::Cmdline, 0, b"d\0"),
+        ];
+        let image = item(ZbiType::Container, ZBI_CONTAINER_MAGIC, &items.concat());
+        assert_eq!(
+            all_words(&image, "userboot=x"),
+            "userboot=a b.c d userboot=x"
+        );
+        assert_eq!(all_words(b"no image", "userboot=x"), "userboot=x");
     }
 
     #[test]

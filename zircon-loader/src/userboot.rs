@@ -1,6 +1,6 @@
 //! Making the first process and starting its thread.
 
-use crate::bootstrap::{command_line, slots, Slot};
+use crate::bootstrap::{all_words, command_line, slots, Slot};
 use crate::images::{BootImages, During, LoadError};
 use crate::run;
 use crate::vdso::{self, Image, ImageError, Level, Rodso};
@@ -35,8 +35,8 @@ pub fn start(images: &BootImages) -> Result<Arc<Process>, LoadError> {
     Counter::InitTargetTime.set(now_ms());
     runtime::init_slices().during("time slices")?;
     let job = Job::new_root().during("root job")?;
-    let marks =
-        Watermarks::for_machine(kernel_hal::frame::stats().total).with_words(images.cmdline);
+    let words = all_words(images.zbi, images.cmdline);
+    let marks = Watermarks::for_machine(kernel_hal::frame::stats().total).with_words(&words);
     memory_watchdog::start(job.clone(), marks).during("memory watchdog")?;
     let vdso = load_vdso(images.vdso)?;
     let layout = vdso::rodso(images.userboot).map_err(|error| bad("userboot", error))?;
@@ -53,7 +53,7 @@ pub fn start(images: &BootImages) -> Result<Arc<Process>, LoadError> {
         .during("mapping userboot and vDSO")?;
     let stack = map_stack(&process).during("userboot's stack")?;
     let thread = Thread::new(process.clone(), b"userboot").during("userboot's thread")?;
-    let channel = send_message(images, &job, &process, &vdso)?;
+    let channel = send_message(images, &words, &job, &process, &vdso)?;
     // The stack pointer is as after a call: 16-byte alignment less the return address, which is zero.
     let stack_pointer = ((stack + INITIAL_STACK_SIZE) & !15) - 8;
     let vdso_base = base + layout.code.end;
@@ -171,6 +171,7 @@ fn map_stack(process: &Process) -> ZxResult<usize> {
 /// Writes the one message and returns the end of the channel that userboot gets.
 fn send_message(
     images: &BootImages,
+    words: &str,
     job: &Arc<Job>,
     process: &Arc<Process>,
     vdso: &Vdso,
@@ -205,7 +206,7 @@ fn send_message(
     let ours = Handle::new(ours).during("bootstrap channel")?;
     let theirs = Handle::new(theirs).during("bootstrap channel")?;
     let message =
-        Message::from_kernel(&command_line(images.cmdline), handles).during("bootstrap message")?;
+        Message::from_kernel(&command_line(words), handles).during("bootstrap message")?;
     ours.get::<Channel>(Rights::WRITE)
         .and_then(|channel| channel.write(message))
         .map(drop)
