@@ -389,6 +389,27 @@ mod tests {
     }
 
     #[test]
+    fn a_wake_against_a_timeout_counts_for_one_of_two() {
+        for round in 0..2000 {
+            let table = FutexTable::new();
+            let (first, mut second) = (join(&table, 4), join(&table, 4));
+            let start = std::sync::Barrier::new(2);
+            let left = std::thread::scope(|scope| {
+                let left = scope.spawn(|| {
+                    start.wait();
+                    (0..round % 64).for_each(|_| core::hint::spin_loop());
+                    first.leave()
+                });
+                start.wait();
+                table.wake(4, 1, NewOwner::Nobody);
+                left.join().unwrap()
+            });
+            // Who came first takes the wake unless it had gone before; then it is the other's.
+            assert_eq!(poll(&mut second), left == Ended::Waiting, "round {round}");
+        }
+    }
+
+    #[test]
     fn requeue_wakes_first_then_moves_and_leaves_who_came_after_the_epoch() {
         let table = FutexTable::new();
         let (mut a, mut b, mut c) = (join(&table, 4), join(&table, 4), join(&table, 4));

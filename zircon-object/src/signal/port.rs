@@ -12,6 +12,7 @@ use crate::object::observer::Place;
 use crate::object::{
     HandleKey, KernelObject, Koid, ObjectBase, Observer, TypedObject, Verdict, Wakes,
 };
+use alloc::collections::VecDeque;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::future::Future;
@@ -49,7 +50,8 @@ enum Interrupts {
 
 struct Inner {
     packets: PacketSlab,
-    line: Vec<Waiting>,
+    /// Threads that wait, by ticket.
+    line: VecDeque<Waiting>,
     next_ticket: u64,
     closed: bool,
 }
@@ -93,7 +95,7 @@ impl Port {
     fn with(interrupts: Interrupts) -> ZxResult<Arc<Self>> {
         let inner = Inner {
             packets: PacketSlab::new(),
-            line: Vec::new(),
+            line: VecDeque::new(),
             next_ticket: 0,
             closed: false,
         };
@@ -330,6 +332,13 @@ impl Inner {
             && self.packets.disarm(name)
     }
 
+    /// Where in the line a thread stands.
+    fn position(&self, ticket: u64) -> Option<usize> {
+        self.line
+            .binary_search_by_key(&ticket, |waiting| waiting.ticket)
+            .ok()
+    }
+
     /// Wakes the last thread of the line for which there is a packet: those before it were woken before.
     fn wake_last_served(&self, wakes: &mut Wakes) {
         let served = self
@@ -372,21 +381,16 @@ impl Future for PacketWait<'_> {
             }
             let ticket = inner.next_ticket;
             inner.next_ticket += 1;
-            if let Err(error) = inner.line.try_push(Waiting {
-                ticket,
-                waker: cx.waker().clone(),
-            }) {
-                return Poll::Ready(Err(error));
+            if inner.line.try_reserve(1).is_err() {
+                return Poll::Ready(Err(ZxError::NoMemory));
             }
+            let waker = cx.waker().clone();
+            inner.line.push_back(Waiting { ticket, waker });
             drop(inner);
             self.ticket = Some(ticket);
             return Poll::Pending;
         };
-        let Some(position) = inner
-            .line
-            .iter()
-            .position(|waiting| waiting.ticket == ticket)
-        else {
+        let Some(position) = inner.position(ticket) else {
             return Poll::Ready(Err(ZxError::BadState));
         };
         let Some(packet) = inner.take(position) else {
@@ -411,11 +415,9 @@ impl Drop for PacketWait<'_> {
         let mut wakes = Wakes::none();
         let left = {
             let mut inner = self.port.inner.lock();
-            let position = inner
-                .line
-                .iter()
-                .position(|waiting| waiting.ticket == ticket);
-            let left = position.map(|position| inner.line.remove(position));
+            let left = inner
+                .position(ticket)
+                .and_then(|position| inner.line.remove(position));
             inner.wake_last_served(&mut wakes);
             left
         };
