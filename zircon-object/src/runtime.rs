@@ -27,15 +27,21 @@ impl TimerHardware for HalTimer {
 
 /// Serves timers if the hardware says that one may have expired, tells log readers of new lines of the kernel, and looks
 /// whether memory runs short. Call after an interrupt and after idling, with no lock held.
+#[inline(always)]
 pub fn serve_timers() {
     crate::diag::debuglog::announce();
     crate::vm::memory_watchdog::look();
     if kernel_hal::time::take_expiry() {
-        // A slice may be over. The thread that runs looks anew at who waits.
-        INTERRUPT_AT.store(i64::MAX, Ordering::Relaxed);
-        EXECUTOR.watch_from(Rank::LOWEST);
-        while TIMERS.expire(kernel_hal::time::now()) == executor::Due::More {}
+        expire_timers();
     }
+}
+
+#[cold]
+fn expire_timers() {
+    // A slice may be over. The thread that runs looks anew at who waits.
+    INTERRUPT_AT.store(i64::MAX, Ordering::Relaxed);
+    EXECUTOR.watch_from(Rank::LOWEST);
+    while TIMERS.expire(kernel_hal::time::now()) == executor::Due::More {}
 }
 
 /// Spawns the future that runs a user thread; the crate above provides it, because it decodes syscalls.

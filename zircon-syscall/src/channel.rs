@@ -393,13 +393,16 @@ async fn await_answer(
     if too_large {
         return Err(ZxError::BufferTooSmall);
     }
-    let handles = answer.unload();
     caller.write(actual.0, &narrow(bytes))?;
-    caller.write(actual.1, &narrow(handles.count()))?;
+    caller.write(actual.1, &narrow(handles))?;
     caller.write_slice(UserOut::new(args.rd_bytes), answer.bytes())?;
+    if handles == 0 {
+        answer.consumed();
+        return Ok(());
+    }
     accept(
         caller,
-        handles,
+        answer.unload(),
         UserOut::<HandleValue>::new(args.rd_handles),
     )
 }

@@ -123,8 +123,16 @@ pub fn write_kernel(text: &[u8]) {
 }
 
 /// Tells readers of records that were appended since the last time. Cheap when there are none. Call with no lock held.
+#[inline(always)]
 pub fn announce() {
-    if !UNANNOUNCED.load(Ordering::Relaxed) || !UNANNOUNCED.swap(false, Ordering::AcqRel) {
+    if UNANNOUNCED.load(Ordering::Relaxed) {
+        announce_lines();
+    }
+}
+
+#[cold]
+fn announce_lines() {
+    if !UNANNOUNCED.swap(false, Ordering::AcqRel) {
         return;
     }
     let mut wakes = Wakes::none();

@@ -153,6 +153,7 @@ impl Channel {
         let pending = PendingCall {
             channel: self.clone(),
             txid,
+            ended: false,
         };
         message.set_txid(txid);
         let depth = self.write(message)?;
@@ -256,6 +257,27 @@ impl Inbox {
         }
     }
 
+    /// Takes the outcome of a call, if it has one; otherwise whom to wake is remembered.
+    #[inline(always)]
+    fn outcome(&mut self, txid: u32, waker: &Waker) -> Poll<ZxResult<Message>> {
+        let Some(index) = self.calls.iter().position(|call| call.txid == txid) else {
+            return Poll::Ready(Err(ZxError::BadState));
+        };
+        let call = &mut self.calls[index];
+        if let Some(outcome) = call.outcome.take() {
+            self.calls.swap_remove(index);
+            return Poll::Ready(outcome);
+        }
+        if !call
+            .waker
+            .as_ref()
+            .is_some_and(|known| known.will_wake(waker))
+        {
+            call.waker = Some(waker.clone());
+        }
+        Poll::Pending
+    }
+
     /// Ends every call that has no outcome yet.
     fn end_calls(&mut self, error: ZxError) -> Wakes {
         let mut wakes = Wakes::none();
@@ -274,36 +296,37 @@ impl Inbox {
 pub struct PendingCall {
     channel: Arc<Channel>,
     txid: u32,
+    /// Whether the end of the call has been taken, and nothing of it is left.
+    ended: bool,
 }
 
 impl Future for PendingCall {
     type Output = ZxResult<Message>;
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.channel.link.with(|ends| {
-            let calls = &mut ends.own().calls;
-            let Some(index) = calls.iter().position(|call| call.txid == self.txid) else {
-                return Poll::Ready(Err(ZxError::BadState));
-            };
-            let call = &mut calls[index];
-            if let Some(outcome) = call.outcome.take() {
-                calls.swap_remove(index);
-                return Poll::Ready(outcome);
-            }
-            if !call
-                .waker
-                .as_ref()
-                .is_some_and(|waker| waker.will_wake(cx.waker()))
-            {
-                call.waker = Some(cx.waker().clone());
-            }
-            Poll::Pending
-        })
+    #[inline(always)]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let ended = this
+            .channel
+            .link
+            .with(|ends| ends.own().outcome(this.txid, cx.waker()));
+        this.ended = ended.is_ready();
+        ended
     }
 }
 
 impl Drop for PendingCall {
     /// An answer that nobody took is an ordinary message.
+    #[inline(always)]
     fn drop(&mut self) {
+        if !self.ended {
+            self.give_up();
+        }
+    }
+}
+
+impl PendingCall {
+    #[cold]
+    fn give_up(&self) {
         let unread = self.channel.link.with(|ends| {
             let open = ends.is_open();
             let own = ends.own();

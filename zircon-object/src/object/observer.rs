@@ -93,8 +93,10 @@ impl Wakes {
     /// Takes over what another list collected.
     #[inline(always)]
     pub fn append(&mut self, other: Self) {
-        if !matches!(other.0, Sleepers::None) {
-            self.append_some(other);
+        match (&self.0, &other.0) {
+            (_, Sleepers::None) => {}
+            (Sleepers::None, _) => *self = other,
+            _ => self.append_some(other),
         }
     }
     #[cold]

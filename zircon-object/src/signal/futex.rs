@@ -12,7 +12,7 @@
 //! A futex has an owner only while somebody waits for it.
 
 use super::futex_queues::{FutexName, Left, Queues, WaiterName, Woken};
-use crate::object::{KernelObject, Koid, Wakes};
+use crate::object::{KernelObject, Koid};
 use crate::task::thread_state::Phase;
 use crate::task::Thread;
 use alloc::sync::{Arc, Weak};
@@ -95,30 +95,24 @@ impl FutexTable {
     }
 
     fn wake_some(&self, address: usize, count: usize, owner: NewOwner) {
-        let mut wakes = Wakes::none();
         let dropped = {
             let mut queues = self.queues.lock();
             let Some(futex) = queues.find(address) else {
                 return;
             };
-            let woken = queues.wake(futex, count, u64::MAX, &mut wakes);
+            let woken = queues.wake(futex, count, u64::MAX);
             own_after(&mut queues, futex, woken, owner)
         };
         drop(dropped);
-        wakes.wake();
     }
 
     /// Hands a wake on.
     #[cold]
     fn wake_one(&self, address: usize) {
-        let mut wakes = Wakes::none();
-        {
-            let mut queues = self.queues.lock();
-            if let Some(futex) = queues.find(address) {
-                queues.wake(futex, 1, u64::MAX, &mut wakes);
-            }
+        let mut queues = self.queues.lock();
+        if let Some(futex) = queues.find(address) {
+            queues.wake(futex, 1, u64::MAX);
         }
-        wakes.wake();
     }
 
     /// Now.
@@ -139,7 +133,6 @@ impl FutexTable {
         to_owner: Option<Weak<Thread>>,
         epoch: Epoch,
     ) -> ZxResult {
-        let mut wakes = Wakes::none();
         let dropped = {
             let mut queues = self.queues.lock();
             if let Some(owner) = &to_owner {
@@ -149,7 +142,7 @@ impl FutexTable {
             }
             let target = queues.open(to)?;
             let from_owner = queues.find(from.address).and_then(|futex| {
-                let woken = queues.wake(futex, from.wake_count, epoch.0, &mut wakes);
+                let woken = queues.wake(futex, from.wake_count, epoch.0);
                 if woken.left == Left::Nobody {
                     return None;
                 }
@@ -169,7 +162,6 @@ impl FutexTable {
             (from_owner, to_owner)
         };
         drop(dropped);
-        wakes.wake();
         Ok(())
     }
 

@@ -4,7 +4,6 @@
 //! Nothing is allocated once the slabs have grown to the greatest number of threads that ever waited at a time.
 
 use crate::alloc_try::TryPush;
-use crate::object::Wakes;
 use crate::task::Thread;
 use alloc::sync::Weak;
 use alloc::vec::Vec;
@@ -199,24 +198,18 @@ impl Queues {
         }
     }
 
-    /// Wakes up to `count` waiters that joined before `epoch`, and says which was the last.
+    /// Wakes up to `count` waiters that joined before `epoch`, and says which was the last. Their wakers are called here, under the
+    /// table's lock: they lock nothing but the run queue, and need not be taken out.
     #[inline(always)]
-    pub(super) fn wake(
-        &mut self,
-        FutexName(futex): FutexName,
-        count: usize,
-        epoch: u64,
-        wakes: &mut Wakes,
-    ) -> Woken {
+    pub(super) fn wake(&mut self, FutexName(futex): FutexName, count: usize, epoch: u64) -> Woken {
         let mut last = None;
         for _ in 0..count {
             let Some(index) = self.first_before(futex, epoch) else {
                 break;
             };
             let left = self.unlink(index);
-            let waiter = &mut self.waiters[index as usize];
-            if let Some(waker) = waiter.waker.take() {
-                wakes.push(waker);
+            if let Some(waker) = &self.waiters[index as usize].waker {
+                waker.wake_by_ref();
             }
             last = Some(WaiterName(index));
             if left == Left::Nobody {

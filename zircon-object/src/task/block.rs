@@ -2,9 +2,9 @@
 
 use super::thread::{Attention, Thread};
 use super::thread_state::BlockedOn;
-use core::future::{poll_fn, Future};
-use core::pin::pin;
-use core::task::Poll;
+use core::future::Future;
+use core::pin::{pin, Pin};
+use core::task::{Context, Poll};
 use executor::Action;
 
 /// A moment after which a wait gives up, and how much it may be late or early.
@@ -65,69 +65,88 @@ impl Thread {
         deadline: Deadline,
         future: F,
     ) -> Result<F::Output, Interrupted> {
-        let mut future = pin!(future);
-        let mut blocked = Blocked {
+        Blocking {
             thread: self,
+            future: pin!(future),
+            deadline,
+            why,
             armed: false,
             counted: false,
-        };
-        poll_fn(|cx| {
-            blocked.go_on();
-            if let Poll::Ready(output) = future.as_mut().poll(cx) {
-                return Poll::Ready(Ok(output));
-            }
-            match self.attention() {
-                Attention::None => {}
-                Attention::Kill => return Poll::Ready(Err(Interrupted::Killed)),
-                Attention::Suspend => return Poll::Ready(Err(Interrupted::Suspended)),
-            }
-            if deadline.when != kernel_hal::time::NEVER {
-                if kernel_hal::time::now() >= deadline.when
-                    || (blocked.armed && self.timer().deadline().is_none())
-                {
-                    return Poll::Ready(Err(Interrupted::TimedOut));
-                }
-                if !blocked.armed {
-                    blocked.armed = true;
-                    let action = Action::Wake(cx.waker().clone());
-                    if deadline.early == 0 && deadline.late == 0 {
-                        self.timer().arm(deadline.when, action);
-                    } else {
-                        let window = deadline.when.saturating_sub(deadline.early)
-                            ..=deadline.when.saturating_add(deadline.late);
-                        self.timer().arm_coalesced(window, deadline.when, action);
-                    }
-                }
-            }
-            blocked.stop_running(why);
-            Poll::Pending
-        })
+        }
         .await
     }
 }
 
-/// While it lives the thread counts as blocked; drop disarms the timer.
-struct Blocked<'a> {
+/// The wait. While it lives the thread counts as blocked; drop disarms the timer.
+struct Blocking<'a, F> {
     thread: &'a Thread,
+    future: Pin<&'a mut F>,
+    deadline: Deadline,
+    why: BlockedOn,
     armed: bool,
     counted: bool,
 }
 
-impl Blocked<'_> {
-    fn stop_running(&mut self, why: BlockedOn) {
-        self.counted = true;
-        self.thread.set_blocked(why);
-        self.thread.leave_cpu();
+impl<F: Future> Future for Blocking<'_, F> {
+    type Output = Result<F::Output, Interrupted>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        this.go_on();
+        if let Poll::Ready(output) = this.future.as_mut().poll(cx) {
+            return Poll::Ready(Ok(output));
+        }
+        match this.thread.attention() {
+            Attention::None => {}
+            Attention::Kill => return Poll::Ready(Err(Interrupted::Killed)),
+            Attention::Suspend => return Poll::Ready(Err(Interrupted::Suspended)),
+        }
+        if this.deadline.when != kernel_hal::time::NEVER && this.is_over(cx) {
+            return Poll::Ready(Err(Interrupted::TimedOut));
+        }
+        this.counted = true;
+        this.thread.set_blocked(this.why);
+        this.thread.leave_cpu();
+        Poll::Pending
     }
+}
+
+impl<F> Blocking<'_, F> {
+    #[inline(always)]
     fn go_on(&mut self) {
         if self.counted {
             self.counted = false;
             self.thread.enter_cpu();
         }
     }
+
+    /// Whether the deadline has come; if not, it is armed.
+    #[inline(never)]
+    fn is_over(&mut self, cx: &Context<'_>) -> bool {
+        let (thread, deadline) = (self.thread, self.deadline);
+        if kernel_hal::time::now() >= deadline.when
+            || (self.armed && thread.timer().deadline().is_none())
+        {
+            return true;
+        }
+        if !self.armed {
+            self.armed = true;
+            let action = Action::Wake(cx.waker().clone());
+            if deadline.early == 0 && deadline.late == 0 {
+                thread.timer().arm(deadline.when, action);
+            } else {
+                let window = deadline.when.saturating_sub(deadline.early)
+                    ..=deadline.when.saturating_add(deadline.late);
+                thread.timer().arm_coalesced(window, deadline.when, action);
+            }
+        }
+        false
+    }
 }
 
-impl Drop for Blocked<'_> {
+impl<F> Drop for Blocking<'_, F> {
+    #[inline(always)]
     fn drop(&mut self) {
         self.go_on();
         self.thread.set_blocked(BlockedOn::Nothing);

@@ -120,12 +120,18 @@ pub fn start(root: Arc<Job>, marks: Watermarks) -> ZxResult {
 }
 
 /// Wakes the watchdog if the frame allocator has something to say. Call with no lock held.
+#[inline(always)]
 pub(crate) fn look() {
     if frame::take_crossing() {
-        CROSSED.store(true, Ordering::Relaxed);
-        if let Some(task) = &*TASK.lock() {
-            task.wake();
-        }
+        wake_task();
+    }
+}
+
+#[cold]
+fn wake_task() {
+    CROSSED.store(true, Ordering::Relaxed);
+    if let Some(task) = &*TASK.lock() {
+        task.wake();
     }
 }
 
