@@ -194,8 +194,8 @@ bench-report: $(BENCH_REPORT_STAMP)
 
 # BASE is a record to compare with; KERNEL_CMD a command that boots another kernel into bin/microbenchmarks, KERNEL_NAME its
 # name and OUTPUT the record to write. See docs/benchmarks.md.
-BENCH_ENV := $(HARNESS_ENV) FILTER='$(FILTER)' SET='$(SET)' BASE='$(BASE)' KERNEL_CMD='$(KERNEL_CMD)' KERNEL_NAME='$(KERNEL_NAME)' \
-    OUTPUT='$(OUTPUT)' COMMIT='$(COMMIT)'
+BENCH_ENV = $(HARNESS_ENV) FILTER='$(FILTER)' SET='$(SET)' BASE='$(BASE)' KERNEL_CMD='$(KERNEL_CMD)' KERNEL_NAME='$(KERNEL_NAME)' \
+    OUTPUT='$(OUTPUT)' COMMIT='$(COMMIT)' MEM='$(MEM)'
 BENCH_PARTS := $(if $(KERNEL_CMD),,esp) $(TOOLS_STAMP) $(BENCH_REPORT_STAMP)
 bench: $(BENCH_PARTS) ## measure, and compare with BASE=record.json
 	@$(BENCH_ENV) $(HARNESS) bench

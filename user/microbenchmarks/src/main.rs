@@ -37,12 +37,15 @@ mod vmo_clone;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use libzx::Startup;
+use libzx::{println, time, Startup};
 
 use bench::Bench;
 use world::World;
 
 libzx::entry!(main);
+
+/// Nanoseconds for whoever counts from outside to get ready.
+const GET_READY: i64 = 4_000_000_000;
 
 fn main(mut startup: Startup) -> i64 {
     if let Some(code) = child::run_if_child(&mut startup) {
@@ -61,6 +64,8 @@ fn main(mut startup: Startup) -> i64 {
         .and_then(|text| text.parse().ok())
     {
         bench.repeat(times);
+        println!("repeating in {} s", GET_READY / 1_000_000_000);
+        time::sleep_until(time::after(GET_READY));
     }
     match startup.env_value("SET") {
         Some("growth") => growth::run(&mut bench, &world),
