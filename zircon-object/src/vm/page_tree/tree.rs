@@ -133,6 +133,19 @@ impl PageTree {
             .flatten()
     }
 
+    /// Runs `use_frame` on the page at `index` if it is there and nobody shares it, with its leaf locked.
+    pub(in crate::vm) fn with_private<R>(
+        &self,
+        index: u64,
+        use_frame: impl FnOnce(&Frame) -> R,
+    ) -> Option<R> {
+        self.with_slot(index, |slot, sharing| match (slot, sharing) {
+            (Slot::Owned { frame, .. }, Sharing::Private) => Some(use_frame(frame)),
+            (_, Sharing::Private | Sharing::MaybeShared) => None,
+        })
+        .flatten()
+    }
+
     /// Makes the page at `index` private: a zeroed one where there is none, a copy of a shared one.
     pub(in crate::vm) fn make_private(&mut self, index: u64) -> ZxResult<(PhysAddr, Change)> {
         let owner = self.owner;

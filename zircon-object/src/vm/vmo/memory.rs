@@ -247,6 +247,15 @@ impl Memory {
         self.tree().ok()?.with_frame(index + self.bias, use_frame)
     }
 
+    /// As [`Memory::with_frame`], if the page is there and may be written: [`Memory::make_private`] would change nothing.
+    pub(super) fn with_private<R>(
+        &self,
+        index: u64,
+        use_frame: impl FnOnce(&Frame) -> R,
+    ) -> Option<R> {
+        self.tree().ok()?.with_private(index + self.bias, use_frame)
+    }
+
     /// The range of tree indices that stands for `range` of this VMO.
     pub(super) fn in_tree(&self, range: &Range<u64>) -> Range<u64> {
         range.start + self.bias..range.end + self.bias

@@ -6,6 +6,7 @@
 use super::memory::Memory;
 use super::Vmo;
 use crate::vm::{PAGE, PAGE_BYTES};
+use kernel_hal::frame::Frame;
 use kernel_hal::paging::CachePolicy;
 use kernel_hal::user::{self, UserFault};
 use kernel_hal::VirtAddr;
@@ -69,6 +70,7 @@ impl Vmo {
     ///
     /// # Errors
     /// As [`Vmo::read`]; a fault is no error here but part of the result.
+    #[inline(always)]
     pub fn read_to_user(&self, offset: u64, to: VirtAddr, len: usize) -> ZxResult<Progress> {
         let (mut memory, first) = self.checked(offset, len)?;
         copy(offset, to, len, |index, at, to, count| {
@@ -84,18 +86,22 @@ impl Vmo {
     ///
     /// # Errors
     /// As [`Vmo::write`]; a fault is no error here but part of the result.
+    #[inline(always)]
     pub fn write_from_user(&self, offset: u64, from: VirtAddr, len: usize) -> ZxResult<Progress> {
         let (mut memory, first) = self.checked(offset, len)?;
         copy(offset, from, len, |index, at, from, count| {
             let index = first + index;
+            let fill = |frame: &Frame| user::read_to_frame(from, frame, at, count);
+            if let Some(copied) = memory.with_private(index, fill) {
+                return Ok(copied);
+            }
             memory.make_private(index, None)?;
-            memory
-                .with_frame(index, |frame| user::read_to_frame(from, frame, at, count))
-                .ok_or(ZxError::Internal)
+            memory.with_frame(index, fill).ok_or(ZxError::Internal)
         })
     }
 
     /// Checks a transfer in the order in which Zircon finds errors, and locks the memory.
+    #[inline(always)]
     fn checked(
         &self,
         offset: u64,
@@ -116,6 +122,7 @@ impl Vmo {
 }
 
 /// Copies page by page until done, a fault, or the end of a piece.
+#[inline(always)]
 fn copy(
     offset: u64,
     user: VirtAddr,
@@ -126,19 +133,28 @@ fn copy(
     for (index, at, done, count) in pieces(offset, len) {
         let user = user.wrapping_add(done);
         if let Err(fault) = page(index, at, user, count)? {
-            // Bytes of this page before the fault have been copied; a fault outside the range counts none.
-            let part = fault.addr.wrapping_sub(user);
-            let done = if part < count { done + part } else { done };
-            return Ok(Progress {
-                done,
-                fault: Some(fault),
-            });
+            return Ok(stopped(done, user, count, fault));
         }
     }
-    Ok(Progress {
+    Ok(all(len))
+}
+
+const fn all(len: usize) -> Progress {
+    Progress {
         done: len,
         fault: None,
-    })
+    }
+}
+
+/// A fault in the copy of `count` bytes from or to `user`, after `done` others. Bytes before the fault have been copied; a fault
+/// outside the range counts none.
+#[cold]
+fn stopped(done: usize, user: VirtAddr, count: usize, fault: UserFault) -> Progress {
+    let part = fault.addr.wrapping_sub(user);
+    Progress {
+        done: if part < count { done + part } else { done },
+        fault: Some(fault),
+    }
 }
 
 /// Cuts `[offset, offset + len)` at page boundaries: page number, offset in the page, bytes before, bytes of this piece.
