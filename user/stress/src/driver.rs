@@ -94,8 +94,11 @@ pub(crate) struct Driver {
     koids: Vec<u64>,
 }
 
-/// What one step does.
-const STEPS: &[(usize, fn(&mut Driver) -> ZxResult)] = &[
+/// One random thing to do.
+type Step = fn(&mut Driver) -> ZxResult;
+
+/// What there is to do, and how often of each.
+const STEPS: &[(usize, Step)] = &[
     (24, Driver::begin),
     (16, Driver::add_thread),
     (14, Driver::suspend),

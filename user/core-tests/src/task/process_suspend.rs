@@ -51,8 +51,8 @@ fn three(world: &World) -> Result<(MiniProcess, Vec<Thread>), Outcome> {
     let mini = mini(world, &code)?;
     ok!(mini.start());
     let mut others = Vec::new();
-    for number in 1..3 {
-        others.push(ok!(mini.add_thread(entries[number], number)));
+    for (number, entry) in entries.into_iter().enumerate().skip(1) {
+        others.push(ok!(mini.add_thread(entry, number)));
     }
     for word in 0..3 {
         ok!(mini.wait_until(word, |count| count > 0));

@@ -347,8 +347,10 @@ fn running_and_unstarted_threads_have_none(world: &World) -> Case {
         fails!(thread.read_state::<FpRegs>(FP), BadState);
         fails!(thread.write_state(FP, &FpRegs::default()), BadState);
         fails!(thread.read_state::<VectorRegs>(VECTOR), BadState);
-        let mut regs = VectorRegs::default();
-        regs.mxcsr = 0x1f80;
+        let regs = VectorRegs {
+            mxcsr: 0x1f80,
+            ..VectorRegs::default()
+        };
         fails!(thread.write_state(VECTOR, &regs), BadState);
     }
     Ok(())
