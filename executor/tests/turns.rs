@@ -193,7 +193,7 @@ fn the_bell_tells_only_of_ranks_that_are_watched() {
     let notes = Notes::default();
     let other = spawn(&BELL, 0, &notes);
     let usual = other.task.rank();
-    let mut came = |watch: &dyn Fn()| {
+    let came = |watch: &dyn Fn()| {
         BELL.run_until_idle();
         rung();
         watch();

@@ -219,12 +219,12 @@ fn leave(_: usize, _: &[u8]) -> Result<(), ()> {
 fn fifos_carry_elements_without_memory() {
     kernel_hal_hosted::init();
     let (a, b) = Fifo::create(8, 16).unwrap();
-    let mut round = || {
+    let round = || {
         assert_eq!(a.write(16, 5, put), Ok(5));
         assert_eq!(b.read(16, 8, leave), Ok(5));
     };
     // Not even the first time.
-    assert_eq!(allocations(&mut round).0, 0);
+    assert_eq!(allocations(round).0, 0);
     assert_eq!(in_the_long_run(round), 0);
 }
 

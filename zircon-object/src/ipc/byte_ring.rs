@@ -166,6 +166,10 @@ mod tests {
         ]
     }
 
+    fn low_byte(number: usize) -> u8 {
+        number.to_le_bytes()[0]
+    }
+
     proptest! {
         #[test]
         fn a_ring_behaves_like_a_queue_of_bytes_and_failed_copies_change_nothing(
@@ -179,13 +183,13 @@ mod tests {
                         ring.reserve(count).unwrap();
                         let added = ring.add(count, |before, part| {
                             for (place, byte) in part.iter_mut().enumerate() {
-                                *byte = next.wrapping_add((before + place) as u8);
+                                *byte = next.wrapping_add(low_byte(before + place));
                             }
                             Ok::<(), ()>(())
                         });
                         prop_assert!(added.is_ok());
-                        model.extend((0..count).map(|place| next.wrapping_add(place as u8)));
-                        next = next.wrapping_add(count as u8);
+                        model.extend((0..count).map(|place| next.wrapping_add(low_byte(place))));
+                        next = next.wrapping_add(low_byte(count));
                     }
                     Step::AddInVain(count) => {
                         let count = count.min(ring.room());
