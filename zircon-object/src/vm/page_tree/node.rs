@@ -3,6 +3,7 @@
 use super::tree::{Found, Sharing};
 use crate::alloc_try::try_arc;
 use alloc::sync::Arc;
+use core::mem::ManuallyDrop;
 use core::sync::atomic::{AtomicU64, Ordering};
 use kernel_hal::frame::Frame;
 use kernel_hal::sync::Mutex;
@@ -25,7 +26,9 @@ pub(super) struct Inner {
 
 pub(super) struct Leaf {
     pub(super) owner: AtomicU64,
-    pub(super) slots: Mutex<[Slot; FANOUT]>,
+    /// Dropped by hand, so that slots which were emptied one by one are not looked at once more.
+    pub(super) slots: Mutex<ManuallyDrop<[Slot; FANOUT]>>,
+    emptied: bool,
 }
 
 pub(super) enum Slot {
@@ -44,11 +47,7 @@ pub(super) struct SharedPage {
 impl Link {
     pub(super) fn new(shift: u32, owner: u64) -> ZxResult<Self> {
         Ok(if shift == 0 {
-            let slots = Mutex::new([const { Slot::Empty }; FANOUT]);
-            Self::Leaf(try_arc(Leaf {
-                owner: AtomicU64::new(owner),
-                slots,
-            })?)
+            Self::Leaf(try_arc(Leaf::new(owner, [const { Slot::Empty }; FANOUT]))?)
         } else {
             Self::Inner(try_arc(Inner {
                 links: [const { None }; FANOUT],
@@ -117,10 +116,7 @@ pub(super) fn unique_inner(inner: &mut Arc<Inner>) -> ZxResult<&mut Inner> {
 pub(super) fn unique_leaf(leaf: &mut Arc<Leaf>, owner: u64) -> ZxResult<&mut Leaf> {
     if Arc::strong_count(leaf) != 1 {
         let slots = leaf.share_all()?;
-        *leaf = try_arc(Leaf {
-            owner: AtomicU64::new(owner),
-            slots: Mutex::new(slots),
-        })?;
+        *leaf = try_arc(Leaf::new(owner, slots))?;
     }
     let leaf = Arc::get_mut(leaf).ok_or(ZxError::Internal)?;
     *leaf.owner.get_mut() = owner;
@@ -128,6 +124,20 @@ pub(super) fn unique_leaf(leaf: &mut Arc<Leaf>, owner: u64) -> ZxResult<&mut Lea
 }
 
 impl Leaf {
+    fn new(owner: u64, slots: [Slot; FANOUT]) -> Self {
+        Self {
+            owner: AtomicU64::new(owner),
+            slots: Mutex::new(ManuallyDrop::new(slots)),
+            emptied: false,
+        }
+    }
+
+    /// Its slots, all of which the caller empties.
+    pub(super) fn all_slots(&mut self) -> &mut [Slot] {
+        self.emptied = true;
+        &mut self.slots.get_mut()[..]
+    }
+
     /// Turns every owned page into a shared one and gives a second set of references to them.
     pub(super) fn share_all(&self) -> ZxResult<[Slot; FANOUT]> {
         let mut copy = [const { Slot::Empty }; FANOUT];
@@ -150,5 +160,15 @@ impl Leaf {
             }
         }
         Ok(copy)
+    }
+}
+
+impl Drop for Leaf {
+    fn drop(&mut self) {
+        if !self.emptied {
+            for slot in self.slots.get_mut().iter_mut() {
+                *slot = Slot::Empty;
+            }
+        }
     }
 }

@@ -143,7 +143,7 @@ pub(super) fn release(link: Link, sink: &mut Sink) {
             let mut leaf = leaf;
             if let Some(leaf) = Arc::get_mut(&mut leaf) {
                 sink.leaves = sink.leaves.saturating_sub(1);
-                sink.take(leaf.slots.get_mut());
+                sink.take(leaf.all_slots());
             }
         }
         Link::Inner(inner) => {
