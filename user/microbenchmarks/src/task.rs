@@ -89,7 +89,34 @@ pub(crate) fn run(bench: &mut Bench, world: &World) {
             })?)
         },
     );
+    suspension(bench);
     exception(bench, world);
+}
+
+/// Suspends a thread that waits, and lets it wait again.
+fn suspension(bench: &mut Bench) {
+    let about =
+        "Suspends a thread that sleeps, waits until it stands, resumes it, waits until it runs.";
+    bench.row(Row::control("Thread/SuspendResume", about), |sampler| {
+        let (near, far) = libzx::EventPair::create()?;
+        let sleeper = thread::spawn("sleeper", move || {
+            let _ = far.wait_one(Signals::EVENTPAIR_PEER_CLOSED, time::INFINITE);
+        })?;
+        let samples = sampler.run(|_| {
+            let token = sleeper.thread().suspend()?;
+            sleeper
+                .thread()
+                .wait_one(Signals::THREAD_SUSPENDED, time::INFINITE)?;
+            drop(token);
+            sleeper
+                .thread()
+                .wait_one(Signals::THREAD_RUNNING, time::INFINITE)?;
+            Ok(())
+        });
+        drop(near);
+        sleeper.join()?;
+        Ok(samples?)
+    });
 }
 
 /// Ticks that giving the CPU away takes when nobody takes it.
