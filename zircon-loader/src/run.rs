@@ -220,7 +220,10 @@ async fn suspended(thread: &Arc<Thread>, mut context: Box<UserContext>) -> Box<U
     });
     let mut context = context.await;
     context::invalidate(&mut context);
-    thread.show_suspended(Suspended::No);
+    // Who dies does not seem to run before.
+    if thread.attention() != Attention::Kill {
+        thread.show_suspended(Suspended::No);
+    }
     thread.enter_cpu();
     context
 }

@@ -24,6 +24,7 @@ mod memory_pressure;
 mod pages;
 mod provoked;
 mod runner;
+mod scheduling;
 mod world;
 
 mod bad_syscall;
@@ -110,6 +111,7 @@ const SUITES: &[&Suite] = &[
     &clock_object::SUITE,
     &system_event::SUITE,
     &memory_pressure::SUITE,
+    &scheduling::SUITE,
     &time::SUITE,
     &futex::SUITE,
     &futex_owner::SUITE,

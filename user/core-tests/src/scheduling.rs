@@ -1,0 +1,156 @@
+//! How threads share the CPU: deadlines with their budgets, and what waits beside what computes.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use libzx::thread::JoinHandle;
+use libzx::{time, AsHandle, Handle, Job, Thread, ZxResult};
+use zx_abi::info::{InfoTopic, ThreadStatsInfo};
+use zx_abi::profile::{ProfileFlags, ProfileInfo};
+use zx_abi::syscalls::SyscallId;
+
+use crate::check::{check, fail, home_only, needs, ok, skip, suite, Case, Outcome};
+use crate::memory::{arg, call, Scratch};
+use crate::world::{basic_info, sleep_ms, World};
+
+suite! {
+    "Scheduling":
+    a_deadline_thread_gets_its_capacity_and_no_more,
+    a_deadline_thread_gets_its_capacity_beside_others_that_compute,
+    a_priority_takes_a_deadline_back,
+    a_sleeper_wakes_within_one_slice_beside_many_that_compute,
+}
+
+const MS: i64 = 1_000_000;
+
+/// Threads that compute until they are dropped.
+struct Busy {
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle>,
+}
+
+impl Busy {
+    fn start(count: usize) -> ZxResult<Self> {
+        let mut busy = Self {
+            stop: Arc::new(AtomicBool::new(false)),
+            threads: Vec::new(),
+        };
+        for _ in 0..count {
+            let stop = busy.stop.clone();
+            let compute = move || while !stop.load(Ordering::Relaxed) {};
+            busy.threads.push(libzx::thread::spawn("busy", compute)?);
+        }
+        Ok(busy)
+    }
+
+    fn runtime(&self, index: usize) -> ZxResult<i64> {
+        let thread: &Thread = self.threads[index].thread();
+        let stats: ThreadStatsInfo = thread.get_info(InfoTopic::ThreadStats)?;
+        Ok(stats.total_runtime)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn root_job(world: &World) -> Result<&Job, Outcome> {
+    home_only!(world);
+    needs!(ProfileCreate);
+    let Some(job) = &world.job else {
+        skip!("no job");
+    };
+    if ok!(basic_info(job)).related_koid != 0 {
+        skip!("the job passed on is not the root job");
+    }
+    Ok(job)
+}
+
+fn apply(root: &Job, thread: &Thread, flags: ProfileFlags, params: [i64; 3]) -> ZxResult {
+    let mut page = Scratch::new()?;
+    let info = ProfileInfo {
+        flags: flags.bits(),
+        params,
+        ..ProfileInfo::default()
+    };
+    page.put(64, &info);
+    call(
+        SyscallId::ProfileCreate,
+        &[arg(root), 0, page.address() + 64, page.address()],
+    )?;
+    let profile = Handle::from_raw(page.u32(0));
+    call(
+        SyscallId::ObjectSetProfile,
+        &[arg(thread), arg(&profile), 0],
+    )
+}
+
+/// 4 ms of each 10 ms.
+fn give_two_fifths(root: &Job, thread: &Thread) -> ZxResult {
+    let params = [4 * MS, 8 * MS, 10 * MS];
+    apply(root, thread, ProfileFlags::DEADLINE, params)
+}
+
+/// What the last of `count` threads that compute gets of the CPU with a deadline, in hundredths.
+fn share_with_deadline(root: &Job, count: usize) -> ZxResult<i64> {
+    let busy = Busy::start(count)?;
+    give_two_fifths(root, busy.threads[count - 1].thread())?;
+    let (start, before) = (time::now(), busy.runtime(count - 1)?);
+    sleep_ms(300);
+    Ok((busy.runtime(count - 1)? - before) * 100 / (time::now() - start))
+}
+
+// A virtual CPU that stands still while the thread runs makes it seem to run. So it is only when nothing else runs, and the
+// virtual CPU rests between, that the upper bound tells something.
+
+fn a_deadline_thread_gets_its_capacity_and_no_more(world: &World) -> Case {
+    let share = ok!(share_with_deadline(root_job(world)?, 1));
+    if !(30..=65).contains(&share) {
+        fail!("it had {share} of 100");
+    }
+    Ok(())
+}
+
+fn a_deadline_thread_gets_its_capacity_beside_others_that_compute(world: &World) -> Case {
+    // As one of six equals it would have a sixth; without a budget everything.
+    let share = ok!(share_with_deadline(root_job(world)?, 6));
+    if !(30..=95).contains(&share) {
+        fail!("it had {share} of 100");
+    }
+    Ok(())
+}
+
+fn a_priority_takes_a_deadline_back(world: &World) -> Case {
+    let root = root_job(world)?;
+    let busy = ok!(Busy::start(1));
+    let thread = busy.threads[0].thread();
+    ok!(give_two_fifths(root, thread));
+    sleep_ms(30);
+    ok!(apply(root, thread, ProfileFlags::PRIORITY, [16, 0, 0]));
+    let (start, before) = (time::now(), ok!(busy.runtime(0)));
+    sleep_ms(100);
+    let (passed, ran) = (time::now() - start, ok!(busy.runtime(0)) - before);
+    check!(ran >= passed * 7 / 10);
+    Ok(())
+}
+
+/// Each of the others may use up a slice of 10 ms before the next one has its turn, but not before this thread has.
+fn a_sleeper_wakes_within_one_slice_beside_many_that_compute(_: &World) -> Case {
+    const ROUNDS: usize = 20;
+    let busy = ok!(Busy::start(5));
+    let mut in_time = 0;
+    for _ in 0..ROUNDS {
+        let due = time::after(3 * MS);
+        time::sleep_until(due);
+        in_time += usize::from(time::now() - due <= 15 * MS);
+    }
+    drop(busy);
+    check!(in_time >= ROUNDS / 2);
+    Ok(())
+}
