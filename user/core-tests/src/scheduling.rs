@@ -102,7 +102,7 @@ fn give_two_fifths(root: &Job, thread: &Thread) -> ZxResult {
 /// A virtual CPU that stands still while the thread runs makes it seem to run on. So one good window among many is enough; a
 /// thread without a budget would have nearly all in each, and one without a deadline its part among equals.
 fn keeps_to_two_fifths(root: &Job, count: usize) -> ZxResult<bool> {
-    const WINDOWS: usize = 60;
+    const WINDOWS: usize = 200;
     let busy = Busy::start(count)?;
     give_two_fifths(root, busy.threads[count - 1].thread())?;
     for _ in 0..WINDOWS {

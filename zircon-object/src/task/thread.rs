@@ -97,13 +97,14 @@ impl Thread {
     pub fn start(&self, entry: usize, stack: usize, arg1: usize, arg2: usize) -> ZxResult {
         let context = UserContext::new(entry, stack, arg1, arg2).ok_or(ZxError::NoMemory)?;
         let this = self.this.upgrade().ok_or(ZxError::BadState)?;
-        {
+        let suspended = {
             let mut inner = self.inner.lock();
             if inner.phase != Phase::New {
                 return Err(ZxError::BadState);
             }
             inner.phase = Phase::Running;
-        }
+            inner.suspends > 0
+        };
         let started = self
             .process
             .add_thread(this.clone())
@@ -113,8 +114,7 @@ impl Thread {
             self.inner.lock().phase = Phase::New;
             return Err(error);
         }
-        // What its process is suspended for counts too, since it was added there.
-        if self.attention() != Attention::Suspend {
+        if !suspended {
             self.base
                 .signals()
                 .change(Signals::empty(), Signals::THREAD_RUNNING)
