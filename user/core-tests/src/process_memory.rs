@@ -5,7 +5,7 @@ use alloc::vec;
 use libzx::{AsHandle, Event, Process, Rights, VmOptions, Vmo, ZxResult};
 use zx_abi::syscalls::SyscallId;
 
-use crate::check::{check, check_eq, fails, home_only, ok, skip, suite, Case};
+use crate::check::{check, check_eq, fails, ok, skip, suite, Case};
 use crate::memory::{arg, call, Scratch, BAD_ADDRESSES, PAGE};
 use crate::pages::{
     committed, pages, resizable, snapshot, stamp_of, stamped, stamps, Region, View, PAGE64,
@@ -276,8 +276,7 @@ fn device_memory_is_not_supported(world: &World) -> Case {
     Ok(())
 }
 
-fn uncached_memory_is_refused(world: &World) -> Case {
-    home_only!(world);
+fn uncached_memory_is_refused(_: &World) -> Case {
     let vmo = ok!(pages(1));
     ok!(vmo.set_cache_policy(1));
     let view = ok!(View::new(&vmo, 1));

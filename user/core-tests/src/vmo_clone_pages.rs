@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use libzx::Vmo;
 
-use crate::check::{check, check_eq, home_only, ok, suite, Case};
+use crate::check::{check, check_eq, ok, suite, Case};
 use crate::pages::{
     all_committed, committed, elastic_snapshot, pages, snapshot, stamp, stamp_all, stamp_of,
     stamped, stamps, View, PAGE64,
@@ -394,7 +394,6 @@ fn stores_through_mappings_count_like_writes(world: &World) -> Case {
 }
 
 fn a_family_of_many_counts_each_page_once(world: &World) -> Case {
-    home_only!(world);
     let count = 16;
     let vmo = ok!(stamped(count, 10));
     let mut family = Vec::new();
@@ -407,12 +406,13 @@ fn a_family_of_many_counts_each_page_once(world: &World) -> Case {
         ok!(stamp(&copy, number % count, 100 + number));
         family.push(copy);
     }
-    // One page for each write and the original ones: nothing counts twice, nothing is lost.
+    // The original pages and one for each write at least; less than if each member had pages of its own. Zircon takes 58,
+    // since a page that parts from a family parts on each level.
     let mut sum = ok!(committed(&vmo));
     for member in &family {
         sum += ok!(committed(member));
     }
-    check_eq!(sum, count + 12);
+    check!(count + 12 <= sum && sum < count * 13);
     drop(family);
     check_eq!(ok!(committed(&vmo)), count);
     Ok(())
