@@ -53,6 +53,8 @@ enum Verb {
         #[arg(long)]
         write: bool,
     },
+    /// Boots a guest with little memory and lets core-tests take it all
+    Exhaustion,
     /// Boots into microbenchmarks, counting guest instructions and then as time passes
     Bench,
     /// Counts instructions and holds them against conformance/bench.json
@@ -96,6 +98,7 @@ fn main() -> ExitCode {
         Verb::BadInput => step::bad_input(&place, &mut report),
         Verb::CoreTests { write: false } => step::core_tests(&place, &mut report),
         Verb::CoreTests { write: true } => step::write_core_tests_ledger(&place, &mut report),
+        Verb::Exhaustion => step::exhaustion(&place, &mut report),
         Verb::Bench => step::bench(&place, &mut report),
         Verb::BenchCheck => step::bench_check(&place, &mut report),
         Verb::BenchBaseline => step::bench_baseline(&place, &mut report),

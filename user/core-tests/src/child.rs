@@ -1,6 +1,7 @@
 //! What this program does when a case starts it as a child: things a process does not survive, mostly.
 
 use libzx::{raw, Channel, Event, Mapping, Startup, Thread, VmOptions, Vmo, ZxError, ZxResult};
+use zx_abi::procargs::PA_USER0;
 use zx_abi::syscalls::SyscallId;
 
 use crate::memory::{self, arg, PAGE};
@@ -85,18 +86,25 @@ modes! {
     FloodChannel = "flood-channel",
     /// Has a thread in each blocking call.
     BlockEverywhere = "block-everywhere",
+    /// Reads the first page of the VMO it was given.
+    ReadGiven = "read-given",
+    /// Maps the VMO it was given and loads from its first page.
+    LoadGiven = "load-given",
+    /// Commits the VMO it was given.
+    CommitGiven = "commit-given",
 }
 
 /// Runs as a child if the arguments say so.
-pub(crate) fn run_if_child(startup: &Startup) -> Option<i64> {
+pub(crate) fn run_if_child(startup: &mut Startup) -> Option<i64> {
     let mut args = startup.args.iter();
     args.find(|arg| *arg == FLAG)?;
     let mode = args.next().and_then(|name| Mode::from_name(name));
-    let done = mode.map_or(Err(ZxError::NotFound), run);
+    let given = startup.take(PA_USER0, 0);
+    let done = mode.map_or(Err(ZxError::NotFound), |mode| run(mode, given));
     Some(done.unwrap_or(FAILED))
 }
 
-fn run(mode: Mode) -> ZxResult<i64> {
+fn run(mode: Mode, given: Option<Vmo>) -> ZxResult<i64> {
     match mode {
         Mode::ExitZero => Ok(0),
         Mode::Exit42 => Ok(42),
@@ -171,6 +179,19 @@ fn run(mode: Mode) -> ZxResult<i64> {
             for _ in 0..4000 {
                 left.write(b"unread", alloc::vec![])?;
             }
+            Ok(SURVIVED)
+        }
+        Mode::ReadGiven => {
+            given.ok_or(ZxError::NotFound)?.read(&mut [0], 0)?;
+            Ok(SURVIVED)
+        }
+        Mode::LoadGiven => {
+            let view = crate::pages::View::new(&given.ok_or(ZxError::NotFound)?, 1)?;
+            Ok(i64::from(view.load(0) == 0) + SURVIVED)
+        }
+        Mode::CommitGiven => {
+            let vmo = given.ok_or(ZxError::NotFound)?;
+            vmo.op_range(crate::pages::COMMIT, 0, vmo.size()?)?;
             Ok(SURVIVED)
         }
         Mode::BlockEverywhere => crate::blocking::block_everywhere(),

@@ -66,12 +66,15 @@ impl Risky {
 
     /// Waits for the end of the work, and ends the thread if it faulted.
     pub(crate) fn ending(self) -> ZxResult<Ending> {
+        self.ending_with(|| ())
+    }
+
+    /// As [`Risky::ending`]; `first` happens when the work has ended, before anything else.
+    pub(crate) fn ending_with(self, first: impl FnOnce()) -> ZxResult<Ending> {
         let signals = Signals::READABLE | Signals::PEER_CLOSED;
-        if !self
-            .exceptions
-            .wait_one(signals, soon())?
-            .contains(Signals::READABLE)
-        {
+        let seen = self.exceptions.wait_one(signals, soon())?;
+        first();
+        if !seen.contains(Signals::READABLE) {
             drop(ManuallyDrop::into_inner(self.exceptions));
             self.thread.join()?;
             return Ok(Ending::Well);

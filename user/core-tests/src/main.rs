@@ -40,6 +40,7 @@ mod datagram;
 mod debuglog;
 mod event;
 mod event_pair;
+mod exhaustion;
 mod fault_race;
 mod fifo;
 mod futex;
@@ -47,6 +48,7 @@ mod futex_owner;
 mod handle;
 mod handle_limit;
 mod job;
+mod memory_info;
 mod memory_mapping;
 mod object_info;
 mod order;
@@ -131,7 +133,9 @@ const SUITES: &[&Suite] = &[
     &vmar::SUITE,
     &vmar_map::SUITE,
     &memory_mapping::SUITE,
+    &memory_info::SUITE,
     &fault_race::SUITE,
+    &exhaustion::SUITE,
     &process_memory::SUITE,
     &pager_rule::SUITE,
     &pager_read::SUITE,
@@ -152,7 +156,7 @@ const SUITES: &[&Suite] = &[
 ];
 
 fn main(mut startup: Startup) -> i64 {
-    if let Some(code) = child::run_if_child(&startup) {
+    if let Some(code) = child::run_if_child(&mut startup) {
         provoked::print_if_asked(&startup);
         return code;
     }

@@ -1,17 +1,19 @@
 //! Threads that wait for a pager when something else happens: detaching, closing, suspension, a change of the mapping.
 
 use alloc::sync::Arc;
+use alloc::vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use libzx::{AsHandle, Signals, VmOptions};
-use zx_abi::info::ThreadState;
+use zx_abi::info::{ThreadState, RETCODE_SYSCALL_KILL};
 
-use crate::check::{check, check_eq, ok, suite, Case};
+use crate::check::{check, check_eq, fail, ok, skip, suite, Case};
+use crate::child::Mode;
 use crate::crash::{Ending, Risky};
 use crate::demand::{
     both_ways, detached, is_in, supplied, suspended, Demand, Outcome, Packet, Reader, Way,
 };
-use crate::pages::{stamped, stamps, Region};
+use crate::pages::{same, stamped, stamps, Region};
 use crate::world::{sleep_ms, soon, World};
 
 suite! {
@@ -24,6 +26,9 @@ suite! {
     the_port_may_go_while_someone_waits_by_call, the_port_may_go_while_someone_waits_by_fault,
     a_suspended_reader_goes_on_by_call, a_suspended_reader_goes_on_by_fault,
     a_page_that_comes_during_a_suspension_by_call, a_page_that_comes_during_a_suspension_by_fault,
+    killing_a_process_that_waits_in_a_call_ends_it,
+    killing_a_process_that_waits_in_a_fault_ends_it,
+    killing_a_process_that_waits_for_a_commit_ends_it,
     a_mapping_changed_while_someone_waits_still_gets_the_page,
     a_mapping_that_goes_while_someone_waits_faults,
     a_protection_that_comes_while_someone_waits_faults,
@@ -219,4 +224,49 @@ fn a_mapping_that_goes_while_someone_waits_faults(_: &World) -> Case {
 fn a_protection_that_comes_while_someone_waits_faults(_: &World) -> Case {
     let none = VmOptions::empty();
     faults_after(|region| region.vmar.protect(none, region.base, 4096))
+}
+
+/// A process whose thread waits for a pager is killed; its request goes with it.
+fn killed(world: &World, mode: Mode, count: u64) -> Case {
+    let Some(job) = &world.job else {
+        skip!("no job");
+    };
+    let demand = ok!(Demand::new());
+    let vmo = ok!(demand.vmo(3, KEY));
+    let child = match world.start_child_with(job, mode, vec![ok!(same(&vmo)).into()]) {
+        Ok(child) => child,
+        Err(why) => fail!("{why}"),
+    };
+    check_eq!(ok!(demand.next()), Packet::Read(KEY, 0, count));
+    ok!(child.kill());
+    ok!(child.wait_one(Signals::PROCESS_TERMINATED, soon()));
+    check_eq!(ok!(child.info()).return_code, RETCODE_SYSCALL_KILL);
+    // Whoever comes next asks anew, and is served.
+    let reader = ok!(Reader::start(&vmo, 0, 1, Way::Call));
+    check_eq!(ok!(demand.next()), Packet::Read(KEY, 0, 1));
+    ok!(demand.supply(&vmo, 0, 1));
+    check_eq!(ok!(reader.outcome()), Outcome::Right);
+    // One that is killed before its packet is read leaves none.
+    let other = ok!(demand.vmo(3, KEY + 1));
+    let child = match world.start_child_with(job, mode, vec![ok!(same(&other)).into()]) {
+        Ok(child) => child,
+        Err(why) => fail!("{why}"),
+    };
+    sleep_ms(30);
+    ok!(child.kill());
+    ok!(child.wait_one(Signals::PROCESS_TERMINATED, soon()));
+    check!(demand.is_quiet());
+    Ok(())
+}
+
+fn killing_a_process_that_waits_in_a_call_ends_it(world: &World) -> Case {
+    killed(world, Mode::ReadGiven, 1)
+}
+
+fn killing_a_process_that_waits_in_a_fault_ends_it(world: &World) -> Case {
+    killed(world, Mode::LoadGiven, 1)
+}
+
+fn killing_a_process_that_waits_for_a_commit_ends_it(world: &World) -> Case {
+    killed(world, Mode::CommitGiven, 3)
 }

@@ -6,9 +6,9 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use libzx::process::{self, File, Options};
-use libzx::{sys, time, AsHandle, Job, Process, Resource, Rights, Signals, Startup, Vmo};
+use libzx::{sys, time, AsHandle, Handle, Job, Process, Resource, Rights, Signals, Startup, Vmo};
 use zx_abi::bootfs::Bootfs;
-use zx_abi::procargs::{PA_JOB_DEFAULT, PA_RESOURCE, PA_VMO_BOOTFS, PA_VMO_VDSO};
+use zx_abi::procargs::{pa_hnd, PA_JOB_DEFAULT, PA_RESOURCE, PA_USER0, PA_VMO_BOOTFS, PA_VMO_VDSO};
 
 use crate::child::{Mode, FLAG};
 use crate::provoked;
@@ -64,6 +64,16 @@ impl World {
 
     /// Starts this program again in `job`, to do as `mode` says.
     pub(crate) fn start_child(&self, job: &Job, mode: Mode) -> Result<Process, String> {
+        self.start_child_with(job, mode, vec![])
+    }
+
+    /// As [`World::start_child`], and the child finds `handles` under PA_USER0.
+    pub(crate) fn start_child_with(
+        &self,
+        job: &Job,
+        mode: Mode,
+        handles: Vec<Handle>,
+    ) -> Result<Process, String> {
         let own = self
             .own_file
             .as_ref()
@@ -78,7 +88,7 @@ impl World {
         let options = Options {
             args: &args,
             env: &[],
-            handles: vec![],
+            handles: (0..).map(|n| pa_hnd(PA_USER0, n)).zip(handles).collect(),
         };
         process::spawn(job, "core-tests-child", &file, &own.vdso, options)
             .map_err(|error| format!("starting a child: {error}"))

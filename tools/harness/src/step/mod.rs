@@ -4,6 +4,7 @@ mod bad_input;
 mod bench;
 mod conformance;
 mod core_tests;
+mod exhaustion;
 mod foreign;
 mod kernel_tests;
 mod make;
@@ -19,6 +20,7 @@ use crate::session::Session;
 
 pub(crate) use bench::{bench, bench_baseline, bench_check, bench_growth, bench_page};
 pub(crate) use core_tests::{core_tests, write_core_tests_ledger};
+pub(crate) use exhaustion::exhaustion;
 pub(crate) use foreign::{check as foreign_check, Foreign};
 pub(crate) use kernel_tests::kernel_tests;
 pub(crate) use sizes::sizes;
@@ -38,6 +40,7 @@ pub(crate) fn everything(place: &Place, report: &mut Report) {
             "bad input",
             "foreign",
             "core-tests",
+            "running out of memory",
         ] {
             report.add(
                 name,
@@ -51,6 +54,7 @@ pub(crate) fn everything(place: &Place, report: &mut Report) {
     bad_input::run(place, report);
     foreign_check(place, report);
     core_tests(place, report);
+    exhaustion(place, report);
     bench_check(place, report);
 }
 
