@@ -67,6 +67,7 @@ mod refusal;
 mod resource;
 mod socket;
 mod stream;
+mod stream_rule;
 mod system_event;
 mod task;
 mod thread;
@@ -75,6 +76,7 @@ mod timer;
 mod user_pointer;
 mod vdso;
 mod vmar;
+mod vmar_change;
 mod vmar_map;
 mod vmo;
 mod vmo_clone;
@@ -130,8 +132,10 @@ const SUITES: &[&Suite] = &[
     &vmo_zero::SUITE,
     &vmo_device::SUITE,
     &stream::SUITE,
+    &stream_rule::SUITE,
     &vmar::SUITE,
     &vmar_map::SUITE,
+    &vmar_change::SUITE,
     &memory_mapping::SUITE,
     &memory_info::SUITE,
     &fault_race::SUITE,

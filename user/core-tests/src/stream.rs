@@ -12,14 +12,13 @@ use zx_abi::syscalls::SyscallId;
 use zx_abi::ObjectType;
 
 use crate::check::{check, check_eq, fails, needs, ok, suite, Case};
-use crate::memory::{arg, call, Scratch, BAD_ADDRESSES};
+use crate::memory::{arg, call, Scratch};
 use crate::pages::{pages, resizable, PAGE64};
 use crate::world::{basic_info, rights_of, World};
 
 suite! {
     "Stream":
     a_new_one_has_the_rights_of_its_modes,
-    creation_checks_options_and_rights,
     reading_moves_the_position,
     reading_at_leaves_the_position,
     reading_ends_with_the_content,
@@ -32,21 +31,11 @@ suite! {
     what_lay_behind_the_content_is_zeroed_when_it_grows,
     appending_writes_at_the_end,
     the_position_counts_from_three_places,
-    positions_that_are_none_are_refused,
     a_position_behind_the_end_reads_nothing,
     vectors_are_filled_in_order,
     vectors_are_written_in_order,
     a_vector_may_name_a_buffer_twice,
     a_vector_may_lie_in_its_own_buffer,
-    empty_vectors_are_fine,
-    bad_vectors_are_refused,
-    vectors_that_overflow_are_refused,
-    offsets_that_overflow_are_refused,
-    unknown_options_are_refused,
-    modes_are_needed,
-    rights_are_needed,
-    wrong_types_and_handles_are_refused,
-    the_count_is_optional_and_its_pointer_checked,
     two_on_one_vmo_share_the_content_only,
     the_content_size_is_a_property_of_the_vmo,
     shrinking_the_vmo_cuts_the_content,
@@ -56,7 +45,7 @@ suite! {
 }
 
 /// A fixed VMO with this content.
-fn with_content(content: &[u8]) -> ZxResult<Vmo> {
+pub(crate) fn with_content(content: &[u8]) -> ZxResult<Vmo> {
     let vmo = pages(2)?;
     vmo.write(content, 0)?;
     set_content(&vmo, content.len() as u64)?;
@@ -67,7 +56,7 @@ fn set_content(vmo: &Vmo, size: u64) -> ZxResult {
     vmo.set_property(Property::VmoContentSize, &size.to_le_bytes())
 }
 
-fn content(vmo: &Vmo) -> ZxResult<u64> {
+pub(crate) fn content(vmo: &Vmo) -> ZxResult<u64> {
     let mut bytes = [0; 8];
     vmo.get_property(Property::VmoContentSize, &mut bytes)?;
     Ok(u64::from_le_bytes(bytes))
@@ -79,10 +68,10 @@ fn bytes_of(vmo: &Vmo, len: usize) -> ZxResult<Vec<u8>> {
     Ok(bytes)
 }
 
-const BOTH: u32 = Stream::READ | Stream::WRITE;
-const START: u32 = 0;
-const CURRENT: u32 = 1;
-const END: u32 = 2;
+pub(crate) const BOTH: u32 = Stream::READ | Stream::WRITE;
+pub(crate) const START: u32 = 0;
+pub(crate) const CURRENT: u32 = 1;
+pub(crate) const END: u32 = 2;
 
 fn a_new_one_has_the_rights_of_its_modes(_: &World) -> Case {
     needs!(StreamCreate);
@@ -97,42 +86,6 @@ fn a_new_one_has_the_rights_of_its_modes(_: &World) -> Case {
         let stream = ok!(Stream::create(modes, &vmo, 0));
         check_eq!(ok!(rights_of(&stream)), base | rights);
         check_eq!(ok!(basic_info(&stream)).kind, ObjectType::Stream.raw());
-    }
-    Ok(())
-}
-
-fn creation_checks_options_and_rights(_: &World) -> Case {
-    needs!(StreamCreate);
-    let vmo = ok!(pages(1));
-    for options in [4, 8, 1 << 31] {
-        fails!(Stream::create(options, &vmo, 0), InvalidArgs);
-    }
-    let (reader, writer) = (
-        ok!(vmo.duplicate(Rights::READ)),
-        ok!(vmo.duplicate(Rights::WRITE)),
-    );
-    fails!(Stream::create(Stream::WRITE, &reader, 0), AccessDenied);
-    fails!(Stream::create(Stream::READ, &writer, 0), AccessDenied);
-    ok!(Stream::create(Stream::READ, &reader, u64::MAX));
-    ok!(Stream::create(0, &ok!(vmo.duplicate(Rights::empty())), 0));
-    let event = ok!(libzx::Event::create());
-    let page = ok!(Scratch::new());
-    fails!(
-        call(
-            SyscallId::StreamCreate,
-            &[1, arg(&event), 0, page.address()]
-        ),
-        WrongType
-    );
-    fails!(
-        call(SyscallId::StreamCreate, &[1, 0, 0, page.address()]),
-        BadHandle
-    );
-    for bad in BAD_ADDRESSES {
-        fails!(
-            call(SyscallId::StreamCreate, &[1, arg(&vmo), 0, bad]),
-            InvalidArgs
-        );
     }
     Ok(())
 }
@@ -296,29 +249,6 @@ fn the_position_counts_from_three_places(_: &World) -> Case {
     Ok(())
 }
 
-fn positions_that_are_none_are_refused(_: &World) -> Case {
-    needs!(StreamCreate);
-    let vmo = ok!(with_content(b"abcdefgh"));
-    let stream = ok!(Stream::create(BOTH, &vmo, 3));
-    fails!(stream.seek(START, -1), InvalidArgs);
-    fails!(stream.seek(CURRENT, -4), InvalidArgs);
-    fails!(stream.seek(END, -9), InvalidArgs);
-    fails!(stream.seek(START, i64::MIN), InvalidArgs);
-    for whence in [3, 4, u32::MAX] {
-        fails!(stream.seek(whence, 0), InvalidArgs);
-    }
-    check_eq!(ok!(stream.seek(CURRENT, 0)), 3);
-    for bad in BAD_ADDRESSES.into_iter().skip(1) {
-        fails!(
-            call(SyscallId::StreamSeek, &[arg(&stream), 0, 0, bad]),
-            InvalidArgs
-        );
-    }
-    ok!(call(SyscallId::StreamSeek, &[arg(&stream), 0, 5, 0]));
-    check_eq!(ok!(stream.seek(CURRENT, 0)), 5);
-    Ok(())
-}
-
 fn a_position_behind_the_end_reads_nothing(_: &World) -> Case {
     needs!(StreamCreate);
     let vmo = ok!(with_content(b"abcd"));
@@ -330,7 +260,7 @@ fn a_position_behind_the_end_reads_nothing(_: &World) -> Case {
 }
 
 /// A page that starts with vectors for parts of itself.
-fn vectors(parts: &[(usize, usize)]) -> ZxResult<Scratch> {
+pub(crate) fn vectors(parts: &[(usize, usize)]) -> ZxResult<Scratch> {
     let mut page = Scratch::new()?;
     let base = page.address();
     for (index, (offset, len)) in parts.iter().enumerate() {
@@ -417,211 +347,6 @@ fn a_vector_may_lie_in_its_own_buffer(_: &World) -> Case {
     ));
     check_eq!(page.get::<u64>(4000), 32);
     check_eq!(page.get::<[u8; 16]>(1000), [0x11; 16]);
-    Ok(())
-}
-
-fn empty_vectors_are_fine(_: &World) -> Case {
-    needs!(StreamCreate);
-    let vmo = ok!(with_content(b"abcd"));
-    let stream = ok!(Stream::create(BOTH, &vmo, 1));
-    let page = ok!(vectors(&[(1000, 0), (0, 0)]));
-    let at = page.address();
-    for count in [0, 1, 2] {
-        ok!(call(
-            SyscallId::StreamReadv,
-            &[arg(&stream), 0, at, count, at + 4000]
-        ));
-        check_eq!(page.get::<u64>(4000), 0);
-        ok!(call(
-            SyscallId::StreamWritev,
-            &[arg(&stream), 0, at, count, at + 4000]
-        ));
-        check_eq!(page.get::<u64>(4000), 0);
-    }
-    check_eq!(ok!(stream.seek(CURRENT, 0)), 1);
-    check_eq!(ok!(content(&vmo)), 4);
-    Ok(())
-}
-
-fn bad_vectors_are_refused(_: &World) -> Case {
-    needs!(StreamCreate);
-    let vmo = ok!(with_content(b"abcd"));
-    let kept = ok!(Stream::create(BOTH, &vmo, 0));
-    let stream = arg(&kept);
-    for bad in BAD_ADDRESSES {
-        fails!(
-            call(SyscallId::StreamReadv, &[stream, 0, bad, 1, 0]),
-            InvalidArgs
-        );
-        fails!(
-            call(SyscallId::StreamWritev, &[stream, 0, bad, 1, 0]),
-            InvalidArgs
-        );
-        fails!(
-            call(SyscallId::StreamReadvAt, &[stream, 0, 0, bad, 1, 0]),
-            InvalidArgs
-        );
-        fails!(
-            call(SyscallId::StreamWritevAt, &[stream, 0, 0, bad, 1, 0]),
-            InvalidArgs
-        );
-    }
-    // No vector at all, before the handle is looked at.
-    for id in [SyscallId::StreamReadv, SyscallId::StreamWritev] {
-        fails!(call(id, &[0, 0, 0, 0, 0]), InvalidArgs);
-    }
-    for id in [SyscallId::StreamReadvAt, SyscallId::StreamWritevAt] {
-        fails!(call(id, &[0, 0, 0, 0, 0, 0]), InvalidArgs);
-    }
-    Ok(())
-}
-
-fn vectors_that_overflow_are_refused(_: &World) -> Case {
-    needs!(StreamCreate);
-    let vmo = ok!(with_content(b"abcd"));
-    let stream = ok!(Stream::create(BOTH, &vmo, 0));
-    let page = ok!(vectors(&[(1000, usize::MAX), (2000, 2)]));
-    let (at, handle) = (page.address(), arg(&stream));
-    fails!(
-        call(SyscallId::StreamReadv, &[handle, 0, at, 2, 0]),
-        InvalidArgs
-    );
-    fails!(
-        call(SyscallId::StreamWritev, &[handle, 0, at, 2, 0]),
-        InvalidArgs
-    );
-    fails!(
-        call(SyscallId::StreamReadvAt, &[handle, 0, 0, at, 2, 0]),
-        InvalidArgs
-    );
-    fails!(
-        call(SyscallId::StreamWritevAt, &[handle, 0, 0, at, 2, 0]),
-        InvalidArgs
-    );
-    Ok(())
-}
-
-fn offsets_that_overflow_are_refused(_: &World) -> Case {
-    needs!(StreamCreate);
-    let vmo = ok!(resizable(1));
-    let stream = ok!(Stream::create(BOTH, &vmo, u64::MAX - 2));
-    fails!(stream.write(b"abcd"), FileBig);
-    fails!(stream.write_at(b"abcd", u64::MAX - 2), FileBig);
-    check_eq!(ok!(vmo.size()), PAGE64);
-    Ok(())
-}
-
-fn unknown_options_are_refused(_: &World) -> Case {
-    needs!(StreamCreate);
-    let vmo = ok!(with_content(b"abcd"));
-    let stream = ok!(Stream::create(BOTH, &vmo, 0));
-    let page = ok!(vectors(&[(1000, 2)]));
-    let (at, handle) = (page.address(), arg(&stream));
-    for options in [2, 4, 1 << 31] {
-        fails!(
-            call(SyscallId::StreamWritev, &[handle, options, at, 1, 0]),
-            InvalidArgs
-        );
-    }
-    for options in [1, 2, 1 << 31] {
-        fails!(
-            call(SyscallId::StreamReadv, &[handle, options, at, 1, 0]),
-            InvalidArgs
-        );
-        fails!(
-            call(SyscallId::StreamReadvAt, &[handle, options, 0, at, 1, 0]),
-            InvalidArgs
-        );
-        fails!(
-            call(SyscallId::StreamWritevAt, &[handle, options, 0, at, 1, 0]),
-            InvalidArgs
-        );
-    }
-    Ok(())
-}
-
-fn modes_are_needed(_: &World) -> Case {
-    needs!(StreamCreate);
-    let vmo = ok!(with_content(b"abcd"));
-    let reader = ok!(Stream::create(Stream::READ, &vmo, 0));
-    let writer = ok!(Stream::create(Stream::WRITE, &vmo, 0));
-    let neither = ok!(Stream::create(0, &vmo, 0));
-    for stream in [&writer, &neither] {
-        fails!(stream.read(&mut [0]), AccessDenied);
-        fails!(stream.read_at(&mut [0], 0), AccessDenied);
-    }
-    for stream in [&reader, &neither] {
-        fails!(stream.write(b"x"), AccessDenied);
-        fails!(stream.write_at(b"x", 0), AccessDenied);
-        fails!(stream.append(b"x"), AccessDenied);
-    }
-    ok!(reader.seek(START, 0));
-    ok!(writer.seek(START, 0));
-    fails!(neither.seek(START, 0), AccessDenied);
-    Ok(())
-}
-
-fn rights_are_needed(_: &World) -> Case {
-    needs!(StreamCreate);
-    let vmo = ok!(with_content(b"abcd"));
-    let stream = ok!(Stream::create(BOTH, &vmo, 0));
-    let reader = ok!(stream.duplicate(Rights::READ));
-    let writer = ok!(stream.duplicate(Rights::WRITE));
-    fails!(reader.write(b"x"), AccessDenied);
-    fails!(writer.read(&mut [0]), AccessDenied);
-    // They are one stream: the position is shared.
-    check_eq!(ok!(writer.write(b"1")), 1);
-    let mut byte = [0];
-    check_eq!(ok!(reader.read(&mut byte)), 1);
-    check_eq!(byte, *b"b");
-    fails!(
-        ok!(stream.duplicate(Rights::empty())).seek(START, 0),
-        AccessDenied
-    );
-    Ok(())
-}
-
-fn wrong_types_and_handles_are_refused(_: &World) -> Case {
-    needs!(StreamCreate);
-    let vmo = ok!(with_content(b"abcd"));
-    let page = ok!(vectors(&[(1000, 2)]));
-    let at = page.address();
-    for (handle, expected) in [
-        (0, libzx::ZxError::BadHandle),
-        (arg(&vmo), libzx::ZxError::WrongType),
-    ] {
-        for (id, args) in [
-            (SyscallId::StreamReadv, vec![handle, 0, at, 1, 0]),
-            (SyscallId::StreamWritev, vec![handle, 0, at, 1, 0]),
-            (SyscallId::StreamReadvAt, vec![handle, 0, 0, at, 1, 0]),
-            (SyscallId::StreamWritevAt, vec![handle, 0, 0, at, 1, 0]),
-            (SyscallId::StreamSeek, vec![handle, 0, 0, 0]),
-        ] {
-            check_eq!(call(id, &args), Err(expected));
-        }
-    }
-    Ok(())
-}
-
-fn the_count_is_optional_and_its_pointer_checked(_: &World) -> Case {
-    needs!(StreamCreate);
-    let vmo = ok!(with_content(b"abcdefgh"));
-    let stream = ok!(Stream::create(BOTH, &vmo, 0));
-    let page = ok!(vectors(&[(1000, 2)]));
-    let (at, handle) = (page.address(), arg(&stream));
-    ok!(call(SyscallId::StreamReadv, &[handle, 0, at, 1, 0]));
-    ok!(call(SyscallId::StreamWritev, &[handle, 0, at, 1, 0]));
-    check_eq!(ok!(stream.seek(CURRENT, 0)), 4);
-    for bad in BAD_ADDRESSES.into_iter().skip(1) {
-        fails!(
-            call(SyscallId::StreamReadvAt, &[handle, 0, 0, at, 1, bad]),
-            InvalidArgs
-        );
-        fails!(
-            call(SyscallId::StreamWritevAt, &[handle, 0, 0, at, 1, bad]),
-            InvalidArgs
-        );
-    }
     Ok(())
 }
 
