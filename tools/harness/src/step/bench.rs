@@ -150,8 +150,8 @@ fn measure(place: &Place, modes: &[Mode]) -> Result<PathBuf, String> {
 /// Runs guests in these modes and gives the record of what they measured.
 fn measure_into(place: &Place, modes: &[Mode], name: &str) -> Result<PathBuf, String> {
     // A base that cannot be read is better found now than after the run.
-    if let Some(base) = variable("BASE").filter(|base| !Path::new(base).is_file()) {
-        return Err(format!("BASE={base}: no such file"));
+    if let Some(base) = variable("BASE") {
+        answer(place, &["show", &base])?;
     }
     let directory = directory(place);
     std::fs::create_dir_all(&directory).map_err(|e| format!("{}: {e}", directory.display()))?;
@@ -218,15 +218,19 @@ fn run_foreign(place: &Place, command: &str, mode: Mode) -> Result<String, Strin
 
 /// Runs bench-report, which must be built, and shows what it prints.
 fn tell(place: &Place, arguments: &[&str]) -> Result<(), String> {
+    answer(place, arguments).map(|output| print!("{output}"))
+}
+
+/// Runs bench-report and gives what it prints.
+fn answer(place: &Place, arguments: &[&str]) -> Result<String, String> {
     let program = place.target.join("host/debug/bench-report");
     let mut command = Command::new(&program);
     command.args(arguments);
     let finished = process::run(&mut command, &place.log("bench-report"), REPORT_LIMIT)?;
-    if finished.code == Some(0) {
-        print!("{}", finished.output);
-        return Ok(());
+    match finished.code {
+        Some(0) => Ok(finished.output),
+        _ => Err(finished.output.trim().to_owned()),
     }
-    Err(finished.output.trim().to_owned())
 }
 
 fn commit(place: &Place) -> String {
