@@ -27,6 +27,7 @@ suite! {
     object_set_property_refuses_a_name_for_what_has_none,
     object_signal_peer_refuses_a_bad_handle,
     port_cancel_refuses_a_source_that_cannot_be_waited_on,
+    vmo_calls_refuse_bad_handles_and_other_types,
     debug_read_needs_the_root_resource,
     debuglog_read_ends_with_should_wait,
     debuglog_read_and_write_refuse_other_handles,
@@ -231,6 +232,36 @@ fn object_signal_peer_refuses_a_bad_handle(_: &World) -> Case {
 fn port_cancel_refuses_a_source_that_cannot_be_waited_on(_: &World) -> Case {
     let (port, source) = (ok!(Port::create()), ok!(Port::create()));
     fails!(port.cancel(&source, 1), AccessDenied);
+    Ok(())
+}
+
+fn vmo_calls_refuse_bad_handles_and_other_types(_: &World) -> Case {
+    let page = ok!(Scratch::new());
+    let event = ok!(Event::create());
+    let at = page.address();
+    for (handle, error) in [
+        (NOBODY, ZxError::BadHandle),
+        (arg(&event), ZxError::WrongType),
+    ] {
+        let calls: [(SyscallId, &[usize]); 5] = [
+            (SyscallId::VmoCreateChild, &[handle, 1, 0, 4096, at]),
+            (SyscallId::VmoGetSize, &[handle, at]),
+            (SyscallId::VmoOpRange, &[handle, 1, 0, 4096, 0, 0]),
+            (SyscallId::VmoRead, &[handle, at, 0, 8]),
+            (SyscallId::VmoWrite, &[handle, at, 0, 8]),
+        ];
+        for (id, args) in calls {
+            if !libzx::sys::available(id) {
+                continue;
+            }
+            check_eq!(call(id, args), Err(error));
+        }
+    }
+    needs!(VmoReplaceAsExecutable);
+    fails!(
+        call(SyscallId::VmoReplaceAsExecutable, &[NOBODY, 0, at]),
+        BadHandle
+    );
     Ok(())
 }
 
