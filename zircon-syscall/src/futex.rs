@@ -11,6 +11,21 @@ use zircon_object::task::thread_state::Phase;
 use zircon_object::task::{BlockedOn, Thread};
 use zx_abi::{HandleValue, Rights, ZxError, ZxResult, HANDLE_INVALID};
 
+/// `futex_wait` of a word that has another value, or cannot be read: nobody queues up for that.
+pub(crate) fn now_futex_wait(
+    caller: &Caller<'_>,
+    value_ptr: UserIn<i32>,
+    current_value: i32,
+    _new_futex_owner: HandleValue,
+    _deadline: i64,
+) -> Option<ZxResult> {
+    match address_of(value_ptr).and_then(|_| caller.read(value_ptr)) {
+        Ok(value) if value == current_value => None,
+        Ok(_) => Some(Err(ZxError::BadState)),
+        Err(error) => Some(Err(error)),
+    }
+}
+
 /// `futex_wait`
 pub(crate) async fn sys_futex_wait(
     caller: &Caller<'_>,

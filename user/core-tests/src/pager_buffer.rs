@@ -1,5 +1,6 @@
 //! System calls whose buffers lie in memory that a pager has yet to supply.
 
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec;
 use core::sync::atomic::{AtomicI32, Ordering};
@@ -85,12 +86,7 @@ impl Buffer {
     }
 
     /// Makes a call in a thread, waits for the request, supplies `bytes`, gives the call's result.
-    fn during(
-        &self,
-        bytes: &[u8],
-        id: SyscallId,
-        args: &[usize],
-    ) -> Result<ZxResult, alloc::string::String> {
+    fn during(&self, bytes: &[u8], id: SyscallId, args: &[usize]) -> Result<ZxResult, String> {
         let started = start(id, args).map_err(|error| alloc::format!("starting: {error}"))?;
         let asked = self.demand.next();
         if asked != Ok(Packet::Read(KEY, 0, 1)) {

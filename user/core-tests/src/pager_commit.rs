@@ -1,5 +1,7 @@
 //! COMMIT of pagers' VMOs: requests for ranges, and what overlaps do to them; clones of such VMOs; sizes that change.
 
+use alloc::vec::Vec;
+
 use libzx::ZxError;
 
 use crate::check::{check, check_eq, fails, ok, suite, Case};
@@ -139,7 +141,7 @@ fn a_request_supplied_in_parts_ends_with_the_last(_: &World) -> Case {
 fn one_supply_ends_several_requests(_: &World) -> Case {
     let demand = ok!(Demand::new());
     let vmo = ok!(demand.vmo(6, KEY));
-    let mut waiters = alloc::vec::Vec::new();
+    let mut waiters = Vec::new();
     for page in [0, 2, 4] {
         waiters.push(ok!(commit(&vmo, page, 2)));
         check_eq!(ok!(demand.next()), Packet::Read(KEY, page, 2));

@@ -1,5 +1,7 @@
 //! Requests that their pager fails: who is told what, and what comes after. A call of 2020.
 
+use alloc::vec::Vec;
+
 use libzx::ZxError;
 use zx_abi::syscalls::SyscallId;
 
@@ -84,7 +86,7 @@ fn several_readers(world: &World, way: Way) -> Case {
     home_only!(world);
     let demand = ok!(Demand::new());
     let vmo = ok!(demand.vmo(1, KEY));
-    let mut readers = alloc::vec::Vec::new();
+    let mut readers = Vec::new();
     for _ in 0..3 {
         let reader = ok!(Reader::start(&vmo, 0, 1, way));
         check!(reader.waits());
@@ -138,7 +140,7 @@ fn a_failed_range_fails_all_its_commits(world: &World) -> Case {
     home_only!(world);
     let demand = ok!(Demand::new());
     let vmo = ok!(demand.vmo(6, KEY));
-    let mut waiters = alloc::vec::Vec::new();
+    let mut waiters = Vec::new();
     for page in [0, 2, 4] {
         waiters.push(ok!(Reader::start(&vmo, page, 2, Way::Commit)));
         check_eq!(ok!(demand.next()), Packet::Read(KEY, page, 2));

@@ -1,5 +1,8 @@
 //! Placing things in regions: offsets, alignments, limits, nesting, partial unmapping and protection, whole and in parts.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use libzx::{Event, Handle, Rights, VmOptions, Vmar, Vmo, ZxResult};
 
 use crate::check::{check, check_eq, fails, home_only, ok, suite, Case};
@@ -55,7 +58,7 @@ pub(crate) fn store(address: usize) -> ZxResult<Ending> {
 }
 
 /// The access to each page of a region: '-', 'r' or 'w'.
-pub(crate) fn access(region: &Region, count: usize) -> ZxResult<alloc::string::String> {
+pub(crate) fn access(region: &Region, count: usize) -> ZxResult<String> {
     (0..count)
         .map(|page| {
             let at = region.at(page);
@@ -172,7 +175,7 @@ fn upper_limits_are_checked(world: &World) -> Case {
 fn compact_regions_keep_mappings_together(_: &World) -> Case {
     let region = ok!(Region::with(ANYTHING | VmOptions::COMPACT, 1 << 16));
     let vmo = ok!(pages(1));
-    let mut places = alloc::vec::Vec::new();
+    let mut places = Vec::new();
     for _ in 0..8 {
         places.push(ok!(region.vmar.map(READ, 0, &vmo, 0, PAGE)));
     }
@@ -185,7 +188,7 @@ fn compact_regions_keep_mappings_together(_: &World) -> Case {
 fn places_are_random_elsewhere(_: &World) -> Case {
     let root = ok!(root_vmar());
     let vmo = ok!(pages(1));
-    let mut seen = alloc::vec::Vec::new();
+    let mut seen = Vec::new();
     for _ in 0..8 {
         let at = ok!(root.map(READ, 0, &vmo, 0, PAGE));
         ok!(root.unmap(at, PAGE));

@@ -1,5 +1,7 @@
 //! Zeroing ranges of VMOs: any bytes, freed pages, families of copies. A call of 2020.
 
+use alloc::vec::Vec;
+
 use libzx::{Rights, ZxResult};
 
 use crate::check::{check, check_eq, fails, home_only, ok, skip, suite, Case};
@@ -41,7 +43,7 @@ suite! {
 }
 
 /// All bytes of a VMO's first pages.
-fn bytes(vmo: &libzx::Vmo, count: usize) -> ZxResult<alloc::vec::Vec<u8>> {
+fn bytes(vmo: &libzx::Vmo, count: usize) -> ZxResult<Vec<u8>> {
     let mut bytes = alloc::vec![0; count * 4096];
     vmo.read(&mut bytes, 0)?;
     Ok(bytes)

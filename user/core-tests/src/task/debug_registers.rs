@@ -1,5 +1,7 @@
 //! Debug registers and single steps: breakpoints, watchpoints, and what is refused.
 
+use alloc::vec::Vec;
+
 use libzx::{AsHandle, Channel, Exception, Thread};
 use mini_process::{Code, MiniProcess, DATA};
 use zx_abi::exception::{ExceptionChannelOptions, ExceptionReport, ExceptionType};
@@ -304,7 +306,7 @@ fn a_step_runs_one_instruction(world: &World) -> Case {
 
 fn many_steps_follow_the_code(world: &World) -> Case {
     let mut code = Code::new();
-    let mut places = alloc::vec::Vec::new();
+    let mut places = Vec::new();
     for word in 0..4 {
         places.push(code.nop());
         places.push(code.here());

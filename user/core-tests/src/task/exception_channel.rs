@@ -1,5 +1,7 @@
 //! Exception channels: made, refused, closed; what messages carry and exceptions allow.
 
+use alloc::vec::Vec;
+
 use libzx::{AsHandle, Channel, Event, Exception, Handle, Rights, Signals, Unowned, ZxResult};
 use mini_process::{Code, MiniProcess};
 use zx_abi::exception::{ExceptionChannelOptions, ExceptionInfo, ExceptionState, ExceptionType};
@@ -468,13 +470,13 @@ fn many_threads_fault_at_once(world: &World) -> Case {
     let channel = ok!(Channel::of_exceptions(&mini.process, PLAIN));
     let token = ok!(mini.process.suspend());
     ok!(mini.start());
-    let mut threads = alloc::vec::Vec::new();
+    let mut threads = Vec::new();
     for number in 1..8 {
         threads.push(ok!(mini.add_thread(fault, number)));
     }
     drop(token);
-    let mut exceptions = alloc::vec::Vec::new();
-    let mut seen = alloc::vec::Vec::new();
+    let mut exceptions = Vec::new();
+    let mut seen = Vec::new();
     for _ in &threads {
         let (info, exception) = ok!(channel.exception_by(soon()));
         seen.push(info.tid);

@@ -1,5 +1,7 @@
 //! How job policies are set, combined and handed down.
 
+use alloc::vec::Vec;
+
 use libzx::{AsHandle, Job, Process, Rights, Unowned, ZxResult};
 use mini_process::{Code, MiniProcess};
 use zerocopy::{Immutable, IntoBytes};
@@ -283,7 +285,7 @@ fn a_bad_entry_changes_nothing(world: &World) -> Case {
 fn every_condition_may_be_set_at_once(world: &World) -> Case {
     needs!(JobSetPolicy);
     let job = job(world)?;
-    let all: alloc::vec::Vec<_> = PolicyCondition::ALL
+    let all: Vec<_> = PolicyCondition::ALL
         .iter()
         .map(|&condition| (condition, Allow))
         .collect();

@@ -1,5 +1,7 @@
 //! Threads from creation to their end.
 
+use alloc::vec::Vec;
+
 use libzx::{AsHandle, Event, Handle, Process, Rights, Signals, Thread};
 use mini_process::{Code, MiniProcess, Register, CODE, STACK, STACK_SIZE};
 use zx_abi::info::{InfoTopic, ThreadState, RETCODE_EXCEPTION_KILL, RETCODE_SYSCALL_KILL};
@@ -350,7 +352,7 @@ fn many_come_and_go(world: &World) -> Case {
     ok!(mini.start());
     drop(token);
     for _ in 0..20 {
-        let mut threads = alloc::vec::Vec::new();
+        let mut threads = Vec::new();
         for number in 1..8 {
             threads.push(ok!(mini.add_thread(exit, number)));
         }
