@@ -4,14 +4,17 @@
 
 use alloc::sync::Arc;
 use alloc::vec;
+use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use libzx::{AsHandle, Channel, Resource, Vmo, ZxError, ZxResult};
+use libzx::{AsHandle, Channel, Event, Handle, Resource, Vmo, ZxError, ZxResult};
 use zx_abi::info::{InfoTopic, KmemStatsInfo};
+use zx_abi::syscalls::SyscallId;
 
 use crate::check::{check, check_eq, fail, ok, skip, suite, Case};
 use crate::child::Mode;
 use crate::crash::{Ending, Risky};
+use crate::memory::{arg, call, Scratch};
 use crate::pages::{
     committed, op, pages, snapshot, stamp, stamp_of, stamped, Region, COMMIT, PAGE64, READ_WRITE,
 };
@@ -25,6 +28,7 @@ suite! {
     writes_to_a_copy_end_with_no_memory_and_leave_its_parent,
     others_go_on_when_one_has_taken_all,
     a_process_that_took_all_gives_it_back_when_it_is_killed,
+    objects_end_with_no_memory_and_make_room_for_as_many,
 }
 
 /// The largest machine to try it on.
@@ -253,4 +257,75 @@ fn a_process_that_took_all_gives_it_back_when_it_is_killed(world: &World) -> Cas
         check_eq!(ok!(child.info()).return_code, crate::child::FAILED);
         Ok(())
     })
+}
+
+/// Calls that make objects, with the place of the new handle last among the arguments that are filled in.
+fn creations(page: &Scratch, vmo: &Vmo, stream_vmo: &Vmo) -> Vec<(SyscallId, Vec<usize>)> {
+    let (at, memory) = (page.address(), arg(vmo));
+    vec![
+        (SyscallId::EventCreate, vec![0, at]),
+        (SyscallId::EventpairCreate, vec![0, at, at + 4]),
+        (SyscallId::ChannelCreate, vec![0, at, at + 4]),
+        (SyscallId::SocketCreate, vec![0, at, at + 4]),
+        (SyscallId::FifoCreate, vec![64, 64, 0, at, at + 4]),
+        (SyscallId::PortCreate, vec![0, at]),
+        (SyscallId::TimerCreate, vec![0, 0, at]),
+        (SyscallId::VmoCreate, vec![4096, 0, at]),
+        (SyscallId::VmoCreateChild, vec![memory, 1, 0, 4096, at]),
+        (SyscallId::PagerCreate, vec![0, at]),
+        (SyscallId::StreamCreate, vec![3, arg(stream_vmo), 0, at]),
+    ]
+}
+
+fn objects_end_with_no_memory_and_make_room_for_as_many(world: &World) -> Case {
+    small_machine!(world);
+    // Results go to memory that is there.
+    let mut page = ok!(Scratch::new());
+    page.put(0, &1u64);
+    let (vmo, other) = (ok!(stamped(1, 1)), ok!(pages(1)));
+    let list = creations(&page, &vmo, &other);
+    // Room for the handles, in memory that is there.
+    let mut handles = vec![1u32; 400_000];
+    let mut made = Vec::new();
+    for _ in 0..3 {
+        let rest = ok!(pages(PLENTY));
+        check_eq!(fill(&rest).1, ZxError::NoMemory);
+        let mut used = 0;
+        let mut refused = 0;
+        for (id, args) in &list {
+            loop {
+                if used + 2 > handles.len() {
+                    fail!("{} handles, and memory has not ended", used);
+                }
+                match call(*id, args) {
+                    Ok(()) => {
+                        handles[used] = page.u32(0);
+                        used += 1;
+                        if matches!(
+                            id,
+                            SyscallId::EventpairCreate
+                                | SyscallId::ChannelCreate
+                                | SyscallId::SocketCreate
+                                | SyscallId::FifoCreate
+                        ) {
+                            handles[used] = page.u32(4);
+                            used += 1;
+                        }
+                    }
+                    Err(ZxError::NoMemory) => break refused += 1,
+                    Err(error) => fail!("{id:?}: {error}"),
+                }
+            }
+        }
+        check_eq!(refused, list.len());
+        drop(rest);
+        for handle in &handles[..used] {
+            drop(Handle::from_raw(*handle));
+        }
+        ok!(Event::create());
+        made.push(used);
+    }
+    // What a round left behind would be missing in the next ones.
+    check!(made[0] > 100 && made[2] >= made[1] / 10 * 9 && made[1] >= made[0] / 10 * 9);
+    Ok(())
 }
