@@ -7,23 +7,15 @@ use core::fmt;
 
 use boot_info::layout::{to_usize, BOOT_STACK_BYTES, BOOT_STACK_TOP, KERNEL_BASE};
 use boot_info::PAGE_SIZE;
+use zx_abi::elf::{
+    FileHeader, ProgramHeader, FLAG_EXECUTE, FLAG_WRITE, IDENT, KIND_EXECUTABLE, MACHINE_X86_64,
+    SEGMENT_DYNAMIC, SEGMENT_INTERPRETER, SEGMENT_LOAD,
+};
 
 use crate::paging::Access;
 
 /// Where a kernel image must end: below the boot stack and its guard page.
 const KERNEL_LIMIT: u64 = BOOT_STACK_TOP - BOOT_STACK_BYTES - PAGE_SIZE;
-
-const HEADER_BYTES: usize = 64;
-const PROGRAM_HEADER_BYTES: usize = 56;
-const CLASS_64: u8 = 2;
-const LITTLE_ENDIAN: u8 = 1;
-const TYPE_EXECUTABLE: u16 = 2;
-const MACHINE_X86_64: u16 = 62;
-const SEGMENT_LOAD: u32 = 1;
-const SEGMENT_DYNAMIC: u32 = 2;
-const SEGMENT_INTERPRETER: u32 = 3;
-const FLAG_EXECUTE: u32 = 1;
-const FLAG_WRITE: u32 = 2;
 
 /// A checked kernel file.
 #[derive(Debug, PartialEq, Eq)]
@@ -80,34 +72,25 @@ impl<'a> KernelElf<'a> {
     /// # Errors
     /// See [`ElfError`].
     pub fn parse(file: &'a [u8]) -> Result<Self, ElfError> {
-        if !file.starts_with(b"\x7fELF") {
+        if !file.starts_with(&IDENT[..4]) {
             return Err(ElfError::NotElf);
         }
-        if file.len() < HEADER_BYTES {
-            return Err(ElfError::Truncated);
-        }
-        if file[4] != CLASS_64 || file[5] != LITTLE_ENDIAN {
+        let header = FileHeader::of(file).ok_or(ElfError::Truncated)?;
+        if !header.ident.starts_with(&IDENT) {
             return Err(ElfError::WrongClass);
         }
-        let machine = u16_at(file, 18)?;
-        if machine != MACHINE_X86_64 {
-            return Err(ElfError::WrongMachine(machine));
+        if header.machine != MACHINE_X86_64 {
+            return Err(ElfError::WrongMachine(header.machine));
         }
-        if u16_at(file, 16)? != TYPE_EXECUTABLE {
+        if header.kind != KIND_EXECUTABLE {
             return Err(ElfError::NotStatic);
         }
-        let entry = u64_at(file, 24)?;
-        let table = u64_at(file, 32)?;
-        let entry_bytes = usize::from(u16_at(file, 54)?);
-        let count = usize::from(u16_at(file, 56)?);
-        if count > 0 && entry_bytes != PROGRAM_HEADER_BYTES {
-            return Err(ElfError::BadSegment(0));
-        }
-        let table = part(file, table, (count * PROGRAM_HEADER_BYTES) as u64)?;
+        let entry = header.entry;
         let mut segments = Vec::new();
-        for (index, header) in table.chunks_exact(PROGRAM_HEADER_BYTES).enumerate() {
-            match u32_at(header, 0)? {
-                SEGMENT_LOAD => segments.extend(Segment::parse(file, header, index)?),
+        let headers = header.segments(file).ok_or(ElfError::Truncated)?;
+        for (index, header) in headers.enumerate() {
+            match header.kind {
+                SEGMENT_LOAD => segments.extend(Segment::parse(file, &header, index)?),
                 SEGMENT_DYNAMIC | SEGMENT_INTERPRETER => return Err(ElfError::NotStatic),
                 _ => {}
             }
@@ -147,16 +130,16 @@ impl<'a> Segment<'a> {
     ///
     /// # Errors
     /// `Truncated`, `BadSegment`, `OutsideKernelRange`, `WritableCode`.
-    fn parse(file: &'a [u8], header: &[u8], index: usize) -> Result<Option<Self>, ElfError> {
-        let flags = u32_at(header, 4)?;
-        let offset = u64_at(header, 8)?;
-        let virt = u64_at(header, 16)?;
-        let file_bytes = u64_at(header, 32)?;
-        let memory_bytes = u64_at(header, 40)?;
+    fn parse(
+        file: &'a [u8],
+        header: &ProgramHeader,
+        index: usize,
+    ) -> Result<Option<Self>, ElfError> {
+        let (virt, memory_bytes) = (header.address, header.memory_size);
         if memory_bytes == 0 {
             return Ok(None);
         }
-        if file_bytes > memory_bytes {
+        if header.file_size > memory_bytes {
             return Err(ElfError::BadSegment(index));
         }
         let end = virt
@@ -165,13 +148,16 @@ impl<'a> Segment<'a> {
         if virt < KERNEL_BASE || end > KERNEL_LIMIT {
             return Err(ElfError::OutsideKernelRange(virt));
         }
-        let access = match (flags & FLAG_WRITE != 0, flags & FLAG_EXECUTE != 0) {
+        let access = match (
+            header.flags & FLAG_WRITE != 0,
+            header.flags & FLAG_EXECUTE != 0,
+        ) {
             (true, true) => return Err(ElfError::WritableCode(virt)),
             (true, false) => Access::ReadWrite,
             (false, true) => Access::ReadExecute,
             (false, false) => Access::ReadOnly,
         };
-        let bytes = part(file, offset, file_bytes)?;
+        let bytes = part(file, header.offset, header.file_size)?;
         Ok(Some(Self {
             virt,
             memory_bytes,
@@ -208,42 +194,6 @@ fn part(file: &[u8], offset: u64, len: u64) -> Result<&[u8], ElfError> {
         return Err(ElfError::Truncated);
     }
     Ok(&file[to_usize(offset)..to_usize(end)])
-}
-
-/// The `N` bytes at `offset`.
-///
-/// # Errors
-/// `Truncated`.
-fn array_at<const N: usize>(bytes: &[u8], offset: usize) -> Result<[u8; N], ElfError> {
-    bytes
-        .get(offset..)
-        .and_then(|rest| rest.first_chunk::<N>())
-        .copied()
-        .ok_or(ElfError::Truncated)
-}
-
-/// The little-endian number at `offset`.
-///
-/// # Errors
-/// `Truncated`.
-fn u16_at(bytes: &[u8], offset: usize) -> Result<u16, ElfError> {
-    array_at(bytes, offset).map(u16::from_le_bytes)
-}
-
-/// The little-endian number at `offset`.
-///
-/// # Errors
-/// `Truncated`.
-fn u32_at(bytes: &[u8], offset: usize) -> Result<u32, ElfError> {
-    array_at(bytes, offset).map(u32::from_le_bytes)
-}
-
-/// The little-endian number at `offset`.
-///
-/// # Errors
-/// `Truncated`.
-fn u64_at(bytes: &[u8], offset: usize) -> Result<u64, ElfError> {
-    array_at(bytes, offset).map(u64::from_le_bytes)
 }
 
 impl fmt::Display for ElfError {

@@ -11,6 +11,7 @@ pub mod channel;
 pub mod clock;
 pub mod debuglog;
 pub mod device;
+pub mod elf;
 pub mod exception;
 pub mod info;
 pub mod limits;

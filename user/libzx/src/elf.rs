@@ -2,52 +2,13 @@
 
 use alloc::vec::Vec;
 
-use zerocopy::{FromBytes, Immutable, KnownLayout};
+use zx_abi::elf::{
+    FileHeader, ProgramHeader, FLAG_EXECUTE, FLAG_READ, FLAG_WRITE, IDENT, KIND_EXECUTABLE,
+    KIND_SHARED, MACHINE_X86_64, SEGMENT_INTERPRETER, SEGMENT_LOAD, SEGMENT_STACK,
+};
 
 /// Page size.
 pub const PAGE: u64 = 4096;
-
-const PT_LOAD: u32 = 1;
-const PT_INTERP: u32 = 3;
-const PT_GNU_STACK: u32 = 0x6474_e551;
-const ET_EXEC: u16 = 2;
-const ET_DYN: u16 = 3;
-const EM_X86_64: u16 = 62;
-const PF_X: u32 = 1;
-const PF_W: u32 = 2;
-const PF_R: u32 = 4;
-
-#[derive(FromBytes, Immutable, KnownLayout)]
-#[repr(C)]
-struct FileHeader {
-    ident: [u8; 16],
-    kind: u16,
-    machine: u16,
-    version: u32,
-    entry: u64,
-    phoff: u64,
-    shoff: u64,
-    flags: u32,
-    ehsize: u16,
-    phentsize: u16,
-    phnum: u16,
-    shentsize: u16,
-    shnum: u16,
-    shstrndx: u16,
-}
-
-#[derive(FromBytes, Immutable, KnownLayout)]
-#[repr(C)]
-struct ProgramHeader {
-    kind: u32,
-    flags: u32,
-    offset: u64,
-    vaddr: u64,
-    paddr: u64,
-    filesz: u64,
-    memsz: u64,
-    align: u64,
-}
 
 /// Why a file cannot be a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +74,7 @@ pub struct Plan {
     pub segments: Vec<Segment>,
     /// Where in the file the interpreter's name is, and its length with the NUL.
     pub interpreter: Option<(u64, u64)>,
-    /// Stack size asked for by PT_GNU_STACK.
+    /// Stack size asked for by SEGMENT_STACK.
     pub stack_size: Option<u64>,
 }
 
@@ -122,17 +83,14 @@ pub struct Plan {
 /// # Errors
 /// What is wrong with the file.
 pub fn plan(head: &[u8], file_size: u64) -> Result<Plan, ElfError> {
-    let (header, _) = FileHeader::read_from_prefix(head).map_err(|_| ElfError::NotAnX86Elf)?;
-    if !header.ident.starts_with(b"\x7fELF\x02\x01") || header.machine != EM_X86_64 {
+    let header = FileHeader::of(head).ok_or(ElfError::NotAnX86Elf)?;
+    if !header.ident.starts_with(&IDENT) || header.machine != MACHINE_X86_64 {
         return Err(ElfError::NotAnX86Elf);
     }
-    if header.kind != ET_DYN && header.kind != ET_EXEC {
+    if header.kind != KIND_SHARED && header.kind != KIND_EXECUTABLE {
         return Err(ElfError::NotAProgram);
     }
-    let headers = usize::try_from(header.phoff)
-        .ok()
-        .and_then(|start| head.get(start..))
-        .ok_or(ElfError::Truncated)?;
+    let segments = header.segments(head).ok_or(ElfError::Truncated)?;
     let mut plan = Plan {
         fixed_address: None,
         span: 0,
@@ -142,29 +100,24 @@ pub fn plan(head: &[u8], file_size: u64) -> Result<Plan, ElfError> {
         stack_size: None,
     };
     let mut base = None;
-    for index in 0..usize::from(header.phnum) {
-        let bytes = headers
-            .get(index * size_of::<ProgramHeader>()..)
-            .ok_or(ElfError::Truncated)?;
-        let (segment, _) =
-            ProgramHeader::read_from_prefix(bytes).map_err(|_| ElfError::Truncated)?;
+    for segment in segments {
         match segment.kind {
-            PT_LOAD if segment.memsz > 0 => {
-                let base = *base.get_or_insert(round_down(segment.vaddr));
+            SEGMENT_LOAD if segment.memory_size > 0 => {
+                let base = *base.get_or_insert(round_down(segment.address));
                 let segment = load_segment(&segment, base, plan.span, file_size)?;
                 plan.span = segment.start + segment.len;
                 plan.segments.push(segment);
             }
-            PT_INTERP => {
-                check_in_file(segment.offset, segment.filesz, file_size)?;
-                plan.interpreter = Some((segment.offset, segment.filesz));
+            SEGMENT_INTERPRETER => {
+                check_in_file(segment.offset, segment.file_size, file_size)?;
+                plan.interpreter = Some((segment.offset, segment.file_size));
             }
-            PT_GNU_STACK if segment.memsz > 0 => plan.stack_size = Some(segment.memsz),
+            SEGMENT_STACK if segment.memory_size > 0 => plan.stack_size = Some(segment.memory_size),
             _ => {}
         }
     }
     let base = base.ok_or(ElfError::NotAProgram)?;
-    plan.fixed_address = (header.kind == ET_EXEC).then_some(base);
+    plan.fixed_address = (header.kind == KIND_EXECUTABLE).then_some(base);
     // A library may have no entry point; userboot loads the vDSO like any other file.
     plan.entry = header.entry.wrapping_sub(base);
     Ok(plan)
@@ -176,19 +129,19 @@ fn load_segment(
     end: u64,
     file_size: u64,
 ) -> Result<Segment, ElfError> {
-    check_in_file(header.offset, header.filesz, file_size)?;
-    let in_page = header.vaddr % PAGE;
+    check_in_file(header.offset, header.file_size, file_size)?;
+    let in_page = header.address % PAGE;
     let from_base = header
-        .vaddr
+        .address
         .checked_sub(base)
         .ok_or(ElfError::BadSegments)?;
     let start = from_base - in_page;
     let memory_end = from_base
-        .checked_add(header.memsz)
+        .checked_add(header.memory_size)
         .and_then(|end| end.checked_next_multiple_of(PAGE));
     let memory_end = memory_end.ok_or(ElfError::BadSegments)?;
     let is_sound = header.offset % PAGE == in_page
-        && header.filesz <= header.memsz
+        && header.file_size <= header.memory_size
         && start >= end
         && memory_end < 1 << 46;
     if !is_sound {
@@ -198,14 +151,14 @@ fn load_segment(
         start,
         len: memory_end - start,
         file_offset: header.offset - in_page,
-        file_len: if header.filesz == 0 {
+        file_len: if header.file_size == 0 {
             0
         } else {
-            header.filesz + in_page
+            header.file_size + in_page
         },
-        readable: header.flags & PF_R != 0,
-        writable: header.flags & PF_W != 0,
-        executable: header.flags & PF_X != 0,
+        readable: header.flags & FLAG_READ != 0,
+        writable: header.flags & FLAG_WRITE != 0,
+        executable: header.flags & FLAG_EXECUTE != 0,
     })
 }
 
@@ -233,9 +186,10 @@ mod tests {
         let mut image = alloc::vec![0; 0x4000];
         image[..6].copy_from_slice(b"\x7fELF\x02\x01");
         put(&mut image, 16, kind.to_le_bytes());
-        put(&mut image, 18, EM_X86_64.to_le_bytes());
+        put(&mut image, 18, MACHINE_X86_64.to_le_bytes());
         put(&mut image, 24, entry.to_le_bytes());
         put(&mut image, 32, 64u64.to_le_bytes());
+        put(&mut image, 54, [56, 0]);
         put(&mut image, 56, [u8::try_from(headers.len()).unwrap(), 0]);
         for (index, header) in headers.iter().enumerate() {
             let at = 64 + index * 56;
@@ -264,13 +218,13 @@ mod tests {
     #[test]
     fn a_static_pie_is_three_segments_with_zeroes_at_the_end() {
         let file = image(
-            ET_DYN,
+            KIND_SHARED,
             0x1100,
             &[
                 [1, 4, 0, 0, 0x800, 0x800],
                 [1, 5, 0x1000, 0x1000, 0x1800, 0x1800],
                 [1, 6, 0x2800, 0x3800, 0x100, 0x2000],
-                [u64::from(PT_GNU_STACK), 6, 0, 0, 0, 0x8000],
+                [u64::from(SEGMENT_STACK), 6, 0, 0, 0, 0x8000],
             ],
         );
         let plan = plan(&file, 0x4000).unwrap();
@@ -291,7 +245,7 @@ mod tests {
     #[test]
     fn a_fixed_program_keeps_its_address_and_names_its_interpreter() {
         let file = image(
-            ET_EXEC,
+            KIND_EXECUTABLE,
             0x40_1000,
             &[
                 [3, 4, 0x200, 0, 12, 0],
@@ -308,21 +262,21 @@ mod tests {
         assert_eq!(plan(b"#!/bin/sh", 9), Err(ElfError::NotAnX86Elf));
         assert_eq!(plan(&image(1, 0, &[]), 0x4000), Err(ElfError::NotAProgram));
         assert_eq!(
-            plan(&image(ET_DYN, 0, &[]), 0x4000),
+            plan(&image(KIND_SHARED, 0, &[]), 0x4000),
             Err(ElfError::NotAProgram)
         );
-        let beyond = image(ET_DYN, 0, &[[1, 4, 0x3000, 0x3000, 0x1001, 0x2000]]);
+        let beyond = image(KIND_SHARED, 0, &[[1, 4, 0x3000, 0x3000, 0x1001, 0x2000]]);
         assert_eq!(plan(&beyond, 0x4000), Err(ElfError::Truncated));
         let overlapping = image(
-            ET_DYN,
+            KIND_SHARED,
             0,
             &[[1, 4, 0, 0, 0x1800, 0x1800], [1, 5, 0x1800, 0x1800, 1, 1]],
         );
         assert_eq!(plan(&overlapping, 0x4000), Err(ElfError::BadSegments));
-        let huge = image(ET_DYN, 0, &[[1, 4, 0, 0, 0, u64::MAX]]);
+        let huge = image(KIND_SHARED, 0, &[[1, 4, 0, 0, 0, u64::MAX]]);
         assert_eq!(plan(&huge, 0x4000), Err(ElfError::BadSegments));
         assert_eq!(
-            plan(&image(ET_DYN, 0, &[[1, 4, 0, 0, 1, 1]])[..100], 0x4000),
+            plan(&image(KIND_SHARED, 0, &[[1, 4, 0, 0, 1, 1]])[..100], 0x4000),
             Err(ElfError::Truncated)
         );
     }

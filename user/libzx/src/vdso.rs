@@ -4,9 +4,8 @@
 //! its first (read-only) segment.
 
 use zerocopy::{FromBytes, Immutable, KnownLayout};
+use zx_abi::elf::{FileHeader, ProgramHeader, IDENT, SEGMENT_DYNAMIC, SEGMENT_LOAD};
 
-const PT_LOAD: u32 = 1;
-const PT_DYNAMIC: u32 = 2;
 const DT_HASH: u64 = 4;
 const DT_STRTAB: u64 = 5;
 const DT_SYMTAB: u64 = 6;
@@ -20,36 +19,6 @@ pub struct Image<'a> {
     strtab: usize,
     hash: Option<usize>,
     gnu_hash: Option<usize>,
-}
-
-/// The part of an ELF header that locates the program headers.
-#[derive(FromBytes, Immutable, KnownLayout, Clone, Copy)]
-#[repr(C)]
-struct FileHeader {
-    ident: [u8; 16],
-    kind: u16,
-    machine: u16,
-    version: u32,
-    entry: u64,
-    program_headers: u64,
-    section_headers: u64,
-    flags: u32,
-    header_size: u16,
-    program_header_size: u16,
-    program_header_count: u16,
-}
-
-#[derive(FromBytes, Immutable, KnownLayout, Clone, Copy)]
-#[repr(C)]
-struct ProgramHeader {
-    kind: u32,
-    flags: u32,
-    offset: u64,
-    address: u64,
-    physical: u64,
-    file_size: u64,
-    memory_size: u64,
-    align: u64,
 }
 
 #[derive(FromBytes, Immutable, KnownLayout, Clone, Copy)]
@@ -66,8 +35,8 @@ struct Symbol {
 /// Bytes of the first segment, read from the image's first page.
 #[must_use]
 pub fn first_segment_size(page: &[u8]) -> Option<usize> {
-    program_headers(page)?
-        .find(|header| header.kind == PT_LOAD)
+    segments(page)?
+        .find(|header| header.kind == SEGMENT_LOAD)
         .and_then(|header| usize::try_from(header.memory_size).ok())
 }
 
@@ -75,7 +44,7 @@ impl<'a> Image<'a> {
     /// Finds the tables in the bytes of the first segment.
     #[must_use]
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
-        let dynamic = program_headers(bytes)?.find(|header| header.kind == PT_DYNAMIC)?;
+        let dynamic = segments(bytes)?.find(|header| header.kind == SEGMENT_DYNAMIC)?;
         let mut image = Self {
             bytes,
             symtab: 0,
@@ -167,16 +136,12 @@ impl<'a> Image<'a> {
     }
 }
 
-fn program_headers(bytes: &[u8]) -> Option<impl Iterator<Item = ProgramHeader> + '_> {
-    let header = read::<FileHeader>(bytes, 0)?;
-    let is_elf64 = header.ident.starts_with(b"\x7fELF\x02\x01");
-    let start = usize::try_from(header.program_headers).ok()?;
-    let count = if is_elf64 {
-        usize::from(header.program_header_count)
-    } else {
-        0
-    };
-    Some((0..count).map_while(move |index| read(bytes, start + index * size_of::<ProgramHeader>())))
+fn segments(bytes: &[u8]) -> Option<impl Iterator<Item = ProgramHeader> + '_> {
+    let header = FileHeader::of(bytes)?;
+    if !header.ident.starts_with(&IDENT) {
+        return None;
+    }
+    header.segments(bytes)
 }
 
 fn read<T: FromBytes + Immutable + KnownLayout>(bytes: &[u8], at: usize) -> Option<T> {

@@ -91,8 +91,8 @@ pub(crate) fn rodso(file: &[u8]) -> Result<Rodso, ImageError> {
     })
 }
 
-/// Reads the ELF header. The crate's iterator over program headers panics when they are not in the file, so that is seen to
-/// here.
+/// Reads the ELF header, with `xmas-elf`: the kernel was asked to be built on it, or `zx_abi::elf` would do. Its iterator over
+/// program headers panics when they are not in the file, so that is seen to here.
 fn parse(file: &[u8]) -> Result<ElfFile<'_>, ImageError> {
     /// Bytes of an `Elf64_Phdr`.
     const PROGRAM_HEADER_SIZE: usize = 56;
