@@ -5,10 +5,10 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use libzx::process::{self, File, Options};
-use libzx::{sys, time, AsHandle, Handle, Job, Process, Resource, Rights, Signals, Startup, Vmo};
-use zx_abi::bootfs::Bootfs;
-use zx_abi::procargs::{pa_hnd, PA_JOB_DEFAULT, PA_RESOURCE, PA_USER0, PA_VMO_BOOTFS, PA_VMO_VDSO};
+use libzx::process::Options;
+use libzx::{sys, time, AsHandle, Handle, Job, Process, Program, Resource, Rights, Signals};
+use libzx::{Startup, Vmo};
+use zx_abi::procargs::{pa_hnd, PA_JOB_DEFAULT, PA_RESOURCE, PA_USER0};
 
 use crate::child::{Mode, FLAG};
 use crate::provoked;
@@ -31,17 +31,9 @@ pub(crate) struct World {
     pub(crate) level: Level,
     pub(crate) job: Option<Job>,
     pub(crate) resource: Option<Resource>,
-    own_file: Option<OwnFile>,
+    own_file: Result<Program, &'static str>,
     /// Further arguments for children.
     child_args: Vec<&'static str>,
-}
-
-#[derive(Debug)]
-struct OwnFile {
-    bootfs: Vmo,
-    vdso: Vmo,
-    offset: u64,
-    len: u64,
 }
 
 impl World {
@@ -58,7 +50,7 @@ impl World {
                 .then_some(provoked::WORD)
                 .into_iter()
                 .collect(),
-            own_file: OwnFile::find(startup),
+            own_file: Program::take(startup, OWN_FILE),
         }
     }
 
@@ -74,15 +66,6 @@ impl World {
         mode: Mode,
         handles: Vec<Handle>,
     ) -> Result<Process, String> {
-        let own = self
-            .own_file
-            .as_ref()
-            .ok_or("BOOTFS or the vDSO was not passed on")?;
-        let file = File {
-            vmo: &own.bootfs,
-            offset: own.offset,
-            len: own.len,
-        };
         let mut args = vec!["core-tests", FLAG, mode.name()];
         args.extend(&self.child_args);
         let options = Options {
@@ -90,7 +73,12 @@ impl World {
             env: &[],
             handles: (0..).map(|n| pa_hnd(PA_USER0, n)).zip(handles).collect(),
         };
-        process::spawn(job, "core-tests-child", &file, &own.vdso, options)
+        let own_file = self
+            .own_file
+            .as_ref()
+            .map_err(|missing| String::from(*missing))?;
+        own_file
+            .spawn(job, "core-tests-child", options)
             .map_err(|error| format!("starting a child: {error}"))
     }
 
@@ -109,25 +97,7 @@ impl World {
     }
 
     pub(crate) fn vdso(&self) -> Option<&Vmo> {
-        self.own_file.as_ref().map(|own| &own.vdso)
-    }
-}
-
-impl OwnFile {
-    fn find(startup: &mut Startup) -> Option<Self> {
-        let bootfs: Vmo = startup.take(PA_VMO_BOOTFS, 0)?;
-        let vdso = startup.take(PA_VMO_VDSO, 0)?;
-        let mut directory = vec![0; 64 << 10];
-        let total = usize::try_from(bootfs.size().ok()?).ok()?;
-        directory.truncate(total);
-        bootfs.read(&mut directory, 0).ok()?;
-        let file = Bootfs::with_total(&directory, total).ok()?.find(OWN_FILE)?;
-        Some(Self {
-            bootfs,
-            vdso,
-            offset: file.offset as u64,
-            len: file.len as u64,
-        })
+        self.own_file.as_ref().ok().map(Program::vdso)
     }
 }
 

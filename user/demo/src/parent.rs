@@ -5,11 +5,10 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use libzx::process::{self, File, Options};
-use libzx::{println, AsHandle, Channel, Job, Mapping, Port, Process, Rights, Signals, Startup};
-use libzx::{Vmo, ZxError};
-use zx_abi::bootfs::Bootfs;
-use zx_abi::procargs::{pa_hnd, PA_JOB_DEFAULT, PA_USER0, PA_VMO_BOOTFS, PA_VMO_VDSO};
+use libzx::process::Options;
+use libzx::{println, AsHandle, Channel, Job, Mapping, Port, Process, Program, Rights, Signals};
+use libzx::{Startup, Vmo, ZxError};
+use zx_abi::procargs::{pa_hnd, PA_JOB_DEFAULT, PA_USER0};
 
 use crate::message::{self, Request};
 use crate::WORKER;
@@ -38,10 +37,16 @@ pub(crate) fn run(mut startup: Startup) -> Result<(), String> {
 
     // One port for everything that can happen. Packets say what happened by the key chosen when the wait was set up.
     let port = Port::create().map_err(during("port_create"))?;
-    let program = Program::find(&mut startup)?;
+    // Whoever started this program passed a job for new processes, the boot image's files and the vDSO.
+    let job: Job = startup
+        .take(PA_JOB_DEFAULT, 0)
+        .ok_or("the parent passed no job")?;
+    let program = Program::take(&mut startup, OWN_FILE)?;
     let mut workers = Vec::new();
     for index in 0..WORKERS {
-        workers.push(Worker::start(&program, &port, &numbers, index)?);
+        let worker = Worker::start(&job, &program)?;
+        worker.ask(&port, &numbers, index)?;
+        workers.push(worker);
     }
     let total = collect(&port, &workers)?;
 
@@ -66,59 +71,6 @@ fn make_numbers() -> Result<Vmo, ZxError> {
     Ok(vmo)
 }
 
-/// What it takes to start this program again.
-struct Program {
-    job: Job,
-    vdso: Vmo,
-    bootfs: Vmo,
-    offset: u64,
-    len: u64,
-}
-
-impl Program {
-    /// Whoever started this program passed the boot image's files, the vDSO and a job for new processes.
-    fn find(startup: &mut Startup) -> Result<Self, String> {
-        let bootfs: Vmo = startup
-            .take(PA_VMO_BOOTFS, 0)
-            .ok_or("the parent passed no BOOTFS")?;
-        let mapping = Mapping::readable(&bootfs).map_err(during("mapping BOOTFS"))?;
-        let directory = Bootfs::new(mapping.as_slice()).map_err(|error| format!("{error}"))?;
-        let file = directory
-            .find(OWN_FILE)
-            .ok_or("this program is not in BOOTFS")?;
-        let (offset, len) = (file.offset as u64, file.len as u64);
-        drop(mapping);
-        Ok(Self {
-            job: startup
-                .take(PA_JOB_DEFAULT, 0)
-                .ok_or("the parent passed no job")?,
-            vdso: startup
-                .take(PA_VMO_VDSO, 0)
-                .ok_or("the parent passed no vDSO")?,
-            bootfs,
-            offset,
-            len,
-        })
-    }
-
-    fn start(&self, channel: Channel) -> Result<Process, String> {
-        let file = File {
-            vmo: &self.bootfs,
-            offset: self.offset,
-            len: self.len,
-        };
-        let options = Options {
-            args: &["demo", WORKER],
-            env: &[],
-            handles: vec![(pa_hnd(PA_USER0, 0), channel.into())],
-        };
-        // A process is an address space and handles: `spawn` creates it in the job, maps program, vDSO and stack into it,
-        // sends the bootstrap message, and starts its first thread.
-        process::spawn(&self.job, "demo-worker", &file, &self.vdso, options)
-            .map_err(|error| format!("starting a worker: {error}"))
-    }
-}
-
 struct Worker {
     process: Process,
     channel: Channel,
@@ -129,18 +81,31 @@ const ANSWER: u64 = 0;
 const ENDED: u64 = 100;
 
 impl Worker {
-    fn start(program: &Program, port: &Port, numbers: &Vmo, index: u64) -> Result<Self, String> {
+    fn start(job: &Job, program: &Program) -> Result<Self, String> {
         // What is written to one end of a channel is read from the other. The worker gets one end, this process keeps the
         // other.
         let (channel, theirs) = Channel::create().map_err(during("channel_create"))?;
-        let process = program.start(theirs)?;
+        let options = Options {
+            args: &["demo", WORKER],
+            env: &[],
+            handles: vec![(pa_hnd(PA_USER0, 0), theirs.into())],
+        };
+        // A process is an address space and handles: `spawn` creates it in the job, maps program, vDSO and stack into it,
+        // sends the bootstrap message, and starts its first thread.
+        let process = program
+            .spawn(job, "demo-worker", options)
+            .map_err(|error| format!("starting a worker: {error}"))?;
+        Ok(Self { process, channel })
+    }
 
+    /// Sends the worker its part of the numbers, as the one with this index, and lets the port tell what comes of it.
+    fn ask(&self, port: &Port, numbers: &Vmo, index: u64) -> Result<(), String> {
         // "Put a packet with this key on the port once one of these signals is there", one time each.
         let answered = Signals::CHANNEL_READABLE | Signals::CHANNEL_PEER_CLOSED;
-        channel
+        self.channel
             .wait_async(port, ANSWER + index, answered, 0)
             .map_err(during("object_wait_async"))?;
-        process
+        self.process
             .wait_async(port, ENDED + index, Signals::PROCESS_TERMINATED, 0)
             .map_err(during("object_wait_async"))?;
 
@@ -154,10 +119,9 @@ impl Worker {
             first: index * SHARE,
             count: SHARE,
         };
-        channel
+        self.channel
             .write(&request.to_bytes(), vec![lent.into()])
-            .map_err(during("channel_write"))?;
-        Ok(Self { process, channel })
+            .map_err(during("channel_write"))
     }
 }
 

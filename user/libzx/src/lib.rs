@@ -32,6 +32,7 @@
 
 extern crate alloc;
 
+mod boot_files;
 pub mod console;
 mod device;
 pub mod elf;
@@ -61,6 +62,7 @@ mod vmar;
 mod vmo;
 pub mod witness;
 
+pub use boot_files::{BootFiles, BootFilesError, Program};
 pub use device::{Bti, Iommu, Pmt};
 pub use exception::Exception;
 pub use handle::{AsHandle, Handle, Unowned};

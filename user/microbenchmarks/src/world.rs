@@ -1,11 +1,9 @@
 //! What the rows have to work with: the handles this program got, memory with known addresses, and itself as a file.
 
-use alloc::vec;
-
-use libzx::process::{self, File, Options};
-use libzx::{sys, AsHandle, Handle, Job, Process, Rights, Startup, VmOptions, Vmar, Vmo, ZxResult};
-use zx_abi::bootfs::Bootfs;
-use zx_abi::procargs::{pa_hnd, PA_JOB_DEFAULT, PA_USER0, PA_VMO_BOOTFS, PA_VMO_VDSO};
+use libzx::process::Options;
+use libzx::ZxResult;
+use libzx::{sys, AsHandle, Handle, Job, Process, Program, Rights, Startup, VmOptions, Vmar, Vmo};
+use zx_abi::procargs::{pa_hnd, PA_JOB_DEFAULT, PA_USER0};
 
 use crate::bench::Stop;
 use crate::child;
@@ -39,16 +37,8 @@ impl Level {
 pub(crate) struct World {
     pub(crate) level: Level,
     job: Option<Job>,
-    own_file: Option<OwnFile>,
+    own_file: Option<Program>,
     root_vmar: Option<Vmar>,
-}
-
-#[derive(Debug)]
-struct OwnFile {
-    bootfs: Vmo,
-    vdso: Vmo,
-    offset: u64,
-    len: u64,
 }
 
 impl World {
@@ -61,7 +51,7 @@ impl World {
         Self {
             level,
             job: startup.take(PA_JOB_DEFAULT, 0),
-            own_file: OwnFile::find(startup),
+            own_file: Program::take(startup, OWN_FILE).ok(),
             root_vmar: root_vmar.ok().map(Vmar::from),
         }
     }
@@ -86,15 +76,8 @@ impl World {
         mode: child::Mode,
         handle: Option<Handle>,
     ) -> Result<Process, Stop> {
-        let own = self
-            .own_file
-            .as_ref()
-            .ok_or(Stop::Needs("BOOTFS and the vDSO"))?;
-        let file = File {
-            vmo: &own.bootfs,
-            offset: own.offset,
-            len: own.len,
-        };
+        let own_file = self.own_file.as_ref();
+        let own_file = own_file.ok_or(Stop::Needs("BOOTFS and the vDSO"))?;
         let options = Options {
             args: &["microbenchmarks", child::FLAG, mode.name()],
             env: &[],
@@ -103,32 +86,8 @@ impl World {
                 .map(|handle| (pa_hnd(PA_USER0, 0), handle))
                 .collect(),
         };
-        let child = process::spawn(
-            self.job()?,
-            "microbenchmarks-child",
-            &file,
-            &own.vdso,
-            options,
-        );
+        let child = own_file.spawn(self.job()?, "microbenchmarks-child", options);
         child.map_err(|_| Stop::Needs("a child process"))
-    }
-}
-
-impl OwnFile {
-    fn find(startup: &mut Startup) -> Option<Self> {
-        let bootfs: Vmo = startup.take(PA_VMO_BOOTFS, 0)?;
-        let vdso = startup.take(PA_VMO_VDSO, 0)?;
-        let mut directory = vec![0; 64 << 10];
-        let total = usize::try_from(bootfs.size().ok()?).ok()?;
-        directory.truncate(total);
-        bootfs.read(&mut directory, 0).ok()?;
-        let file = Bootfs::with_total(&directory, total).ok()?.find(OWN_FILE)?;
-        Some(Self {
-            bootfs,
-            vdso,
-            offset: file.offset as u64,
-            len: file.len as u64,
-        })
     }
 }
 

@@ -2,13 +2,10 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::vec;
 use alloc::vec::Vec;
 
 use libzx::process::File;
 use libzx::Vmo;
-use zerocopy::FromBytes;
-use zx_abi::bootfs::{Bootfs, BootfsHeader, BOOTFS_MAGIC};
 
 /// One file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,10 +15,10 @@ pub(crate) struct Entry {
     pub(crate) len: u64,
 }
 
-/// A BOOTFS and its directory.
+/// The files, and their paths in order.
 #[derive(Debug)]
 pub(crate) struct BootFiles {
-    vmo: Vmo,
+    files: libzx::BootFiles,
     entries: Vec<Entry>,
 }
 
@@ -31,39 +28,19 @@ impl BootFiles {
     /// # Errors
     /// What is wrong, as a sentence.
     pub(crate) fn open(vmo: Vmo) -> Result<Self, String> {
-        let read = |buffer: &mut [u8]| {
-            vmo.read(buffer, 0)
-                .map_err(|error| format!("reading BOOTFS: {error}"))
+        let files = libzx::BootFiles::open(vmo).map_err(|error| error.to_string())?;
+        let entry = |(name, file): (&str, File<'_>)| Entry {
+            name: String::from(name),
+            offset: file.offset,
+            len: file.len,
         };
-        let total = vmo
-            .size()
-            .map_err(|error| format!("reading BOOTFS: {error}"))?;
-        let total = usize::try_from(total).unwrap_or(usize::MAX);
-        let mut head = [0; size_of::<BootfsHeader>()];
-        read(&mut head)?;
-        let header = BootfsHeader::read_from_bytes(&head).unwrap_or_default();
-        if header.magic != BOOTFS_MAGIC {
-            return Err(String::from("BOOTFS has a wrong magic number"));
-        }
-        let len = (head.len() + header.dirsize as usize).min(total);
-        let mut directory = vec![0; len];
-        read(&mut directory)?;
-        let bootfs = Bootfs::with_total(&directory, total).map_err(|error| error.to_string())?;
-        let mut entries = Vec::new();
-        for file in bootfs.files() {
-            let file = file.map_err(|error| error.to_string())?;
-            entries.push(Entry {
-                name: String::from(file.name),
-                offset: file.offset as u64,
-                len: file.len as u64,
-            });
-        }
+        let mut entries: Vec<Entry> = files.iter().map(entry).collect();
         entries.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Self { vmo, entries })
+        Ok(Self { files, entries })
     }
 
     pub(crate) const fn vmo(&self) -> &Vmo {
-        &self.vmo
+        self.files.vmo()
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = String> + '_ {
@@ -91,7 +68,7 @@ impl BootFiles {
 
     pub(crate) const fn file(&self, entry: &Entry) -> File<'_> {
         File {
-            vmo: &self.vmo,
+            vmo: self.files.vmo(),
             offset: entry.offset,
             len: entry.len,
         }

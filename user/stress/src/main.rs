@@ -24,10 +24,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use alloc::{format, vec};
 
-use libzx::process::{self, File, Options};
-use libzx::{println, time, AsHandle, Job, Resource, Rights, Signals, Startup, Vmo, ZxError};
-use zx_abi::bootfs::Bootfs;
-use zx_abi::procargs::{pa_hnd, PA_JOB_DEFAULT, PA_RESOURCE, PA_VMO_BOOTFS, PA_VMO_VDSO};
+use libzx::process::Options;
+use libzx::ZxError;
+use libzx::{println, time, AsHandle, Job, Program, Resource, Rights, Signals, Startup, Vmo};
+use zx_abi::procargs::{pa_hnd, PA_JOB_DEFAULT, PA_RESOURCE, PA_VMO_VDSO};
 
 use account::Account;
 use driver::{Driver, COUNTS};
@@ -48,8 +48,6 @@ const MORE_ROUNDS: u64 = 6;
 const ROUND: &str = "round";
 /// Where the boot image has this program.
 const OWN_FILE: &str = "bin/stress";
-/// The directory of the boot image is not longer.
-const DIRECTORY: usize = 64 << 10;
 /// Threads that do random things.
 const DRIVERS: u64 = 3;
 
@@ -82,9 +80,8 @@ fn number(startup: &Startup, name: &str) -> Result<Option<u64>, String> {
 /// What rounds are made of.
 struct World {
     job: Job,
-    vdso: Vmo,
     resource: Resource,
-    bootfs: Vmo,
+    own_file: Program,
 }
 
 /// Names the step that failed.
@@ -99,32 +96,15 @@ impl World {
             job: startup
                 .take(PA_JOB_DEFAULT, 0)
                 .ok_or_else(|| missing("job"))?,
-            vdso: startup
-                .take(PA_VMO_VDSO, 0)
-                .ok_or_else(|| missing("vDSO"))?,
             resource: startup
                 .take(PA_RESOURCE, 0)
                 .ok_or_else(|| missing("root resource"))?,
-            bootfs: startup
-                .take(PA_VMO_BOOTFS, 0)
-                .ok_or_else(|| missing("boot image"))?,
+            own_file: Program::take(startup, OWN_FILE)?,
         })
     }
 
     /// Starts this program again for one round in a job of its own, and waits for its end and for the job's.
     fn round(&self, seed: u64, seconds: u64) -> Result<(), String> {
-        let len = usize::try_from(self.bootfs.size().map_err(during("vmo_get_size"))?);
-        let mut directory = vec![0; len.unwrap_or(0).min(DIRECTORY)];
-        let read = self.bootfs.read(&mut directory, 0);
-        read.map_err(during("vmo_read"))?;
-        let image = Bootfs::with_total(&directory, len.unwrap_or(0)).ok();
-        let file = image.and_then(|image| image.find(OWN_FILE));
-        let file = file.ok_or("the boot image has no bin/stress")?;
-        let file = File {
-            vmo: &self.bootfs,
-            offset: file.offset as u64,
-            len: file.len as u64,
-        };
         let job = self.job.create_child().map_err(during("job_create"))?;
         let copy = job.duplicate(Rights::SAME_RIGHTS);
         let copy = copy.map_err(during("handle_duplicate"))?;
@@ -134,7 +114,9 @@ impl World {
             env: &[],
             handles: vec![(pa_hnd(PA_JOB_DEFAULT, 0), copy.into())],
         };
-        let process = process::spawn(&job, "stress-round", &file, &self.vdso, options)
+        let process = self
+            .own_file
+            .spawn(&job, "stress-round", options)
             .map_err(|error| format!("starting a round: {error}"))?;
         process
             .wait_one(Signals::PROCESS_TERMINATED, time::INFINITE)
