@@ -6,8 +6,8 @@
 pub use super::cpu_share::Waited;
 use super::cpu_share::{CpuShare, Watch};
 use super::exception::{Exception, ExceptionChannel};
-use super::thread_state::{state, BlockedOn, Phase};
 pub use super::thread_state::{Attention, Last, Suspended};
+use super::thread_state::{BlockedOn, Phase};
 use super::Process;
 use crate::alloc_try::try_arc;
 use crate::object::{KernelObject, Koid, Name, ObjectBase, TypedObject};
@@ -20,6 +20,7 @@ use executor::TimerSlot;
 use kernel_hal::context::UserContext;
 use kernel_hal::sync::Mutex;
 use zx_abi::exception::{ExceptionHandler, ExceptionReport, ExceptionState};
+use zx_abi::info::ThreadState;
 use zx_abi::{ObjectType, Signals, ZxError, ZxResult};
 
 /// A thread of a process.
@@ -341,23 +342,21 @@ impl Thread {
 
     /// `zx_info_thread_t::state`.
     pub fn info_state(&self) -> u32 {
-        match self.phase() {
-            Phase::New => state::NEW,
-            Phase::Dying => state::DYING,
-            Phase::Dead => state::DEAD,
+        let is_suspended = || {
+            let signals = self.base.signals().get();
+            signals.contains(Signals::THREAD_SUSPENDED)
+        };
+        let state = match self.phase() {
+            Phase::New => ThreadState::New,
+            Phase::Dying => ThreadState::Dying,
+            Phase::Dead => ThreadState::Dead,
             Phase::Running => match self.blocked.load(Ordering::Relaxed) {
-                0 if self
-                    .base
-                    .signals()
-                    .get()
-                    .contains(Signals::THREAD_SUSPENDED) =>
-                {
-                    state::SUSPENDED
-                }
-                0 => state::RUNNING,
-                blocked => blocked,
+                0 if is_suspended() => ThreadState::Suspended,
+                0 => ThreadState::Running,
+                blocked => return blocked,
             },
-        }
+        };
+        state.raw()
     }
 
     pub(crate) fn set_blocked(&self, why: BlockedOn) {

@@ -1,32 +1,34 @@
 //! What a thread is doing, as `zx_info_thread_t::state` says it.
 
-/// Why a thread does not run although it could.
+use zx_abi::info::ThreadState;
+
+/// Why a thread does not run although it could. As a number it is the [`ThreadState`] that shows it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(u32)]
 pub enum BlockedOn {
-    /// It is not blocked.
+    /// It is not blocked; how far it is in its life then says more.
     #[default]
     Nothing = 0,
     /// An exception handler decides.
-    Exception = 0x103,
+    Exception = ThreadState::BlockedException.raw(),
     /// `nanosleep`.
-    Sleep = 0x203,
+    Sleep = ThreadState::BlockedSleeping.raw(),
     /// `futex_wait`.
-    Futex = 0x303,
+    Futex = ThreadState::BlockedFutex.raw(),
     /// `port_wait`.
-    Port = 0x403,
+    Port = ThreadState::BlockedPort.raw(),
     /// `channel_call`.
-    Channel = 0x503,
+    Channel = ThreadState::BlockedChannel.raw(),
     /// `object_wait_one`.
-    WaitOne = 0x603,
+    WaitOne = ThreadState::BlockedWaitOne.raw(),
     /// `object_wait_many`.
-    WaitMany = 0x703,
+    WaitMany = ThreadState::BlockedWaitMany.raw(),
     /// `interrupt_wait`.
-    Interrupt = 0x803,
+    Interrupt = ThreadState::BlockedInterrupt.raw(),
     /// A page that a pager has to supply.
-    Pager = 0x903,
+    Pager = ThreadState::BlockedPager.raw(),
     /// Inside the kernel for another reason (console input, teardown).
-    Other = 3,
+    Other = ThreadState::Blocked.raw(),
 }
 
 /// Where a thread is in its life.
@@ -75,13 +77,4 @@ pub enum Last {
     Yes,
     /// Others go on.
     No,
-}
-
-/// ZX_THREAD_STATE_* without a reason of blocking.
-pub(crate) mod state {
-    pub(crate) const NEW: u32 = 0;
-    pub(crate) const RUNNING: u32 = 1;
-    pub(crate) const SUSPENDED: u32 = 2;
-    pub(crate) const DYING: u32 = 4;
-    pub(crate) const DEAD: u32 = 5;
 }
