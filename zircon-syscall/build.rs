@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::{env, fs, io};
 use zx_abi::syscalls::TABLE;
 
 struct Handler {
@@ -24,10 +25,10 @@ enum Kind {
     AsyncWithNow,
 }
 
-fn main() {
+fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=src");
     let mut handlers = BTreeMap::new();
-    scan(Path::new("src"), &mut Vec::new(), &mut handlers);
+    scan(Path::new("src"), &mut Vec::new(), &mut handlers)?;
     for name in handlers.keys() {
         assert!(
             TABLE.iter().any(|call| call.name == name),
@@ -75,15 +76,18 @@ fn main() {
          /// Runs a call that must wait.\n\
          pub(crate) async fn dispatch_blocking(caller: &Caller<'_>, id: SyscallId, r: &GeneralRegs) -> u64 {{\n    match id {{\n{later}        _ => 0,\n    }}\n}}\n"
     );
-    let out =
-        PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("dispatch.rs");
-    std::fs::write(out, code).expect("OUT_DIR is writable");
+    let out_dir = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("cargo sets OUT_DIR"))?;
+    fs::write(PathBuf::from(out_dir).join("dispatch.rs"), code)
 }
 
 /// Finds `fn sys_NAME` in all files below `dir`; the module path follows from the file's.
-fn scan(dir: &Path, module: &mut Vec<String>, handlers: &mut BTreeMap<String, Handler>) {
-    for entry in std::fs::read_dir(dir).expect("src is readable") {
-        let path = entry.expect("src is readable").path();
+fn scan(
+    dir: &Path,
+    module: &mut Vec<String>,
+    handlers: &mut BTreeMap<String, Handler>,
+) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
         let stem = path
             .file_stem()
             .and_then(|stem| stem.to_str())
@@ -91,10 +95,10 @@ fn scan(dir: &Path, module: &mut Vec<String>, handlers: &mut BTreeMap<String, Ha
             .to_owned();
         if path.is_dir() {
             module.push(stem);
-            scan(&path, module, handlers);
+            scan(&path, module, handlers)?;
             module.pop();
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = std::fs::read_to_string(&path).expect("source files are UTF-8");
+            let text = fs::read_to_string(&path)?;
             let mut prefix = module.clone();
             if stem != "mod" && stem != "lib" {
                 prefix.push(stem);
@@ -120,4 +124,5 @@ fn scan(dir: &Path, module: &mut Vec<String>, handlers: &mut BTreeMap<String, Ha
             }
         }
     }
+    Ok(())
 }

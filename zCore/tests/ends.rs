@@ -3,7 +3,11 @@
 //! The panic handler is the kernel's own. Cases that must die say what they are about to do first.
 #![no_std]
 #![no_main]
-#![expect(clippy::unwrap_used, reason = "a panic is how a case fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a panic is how a case fails"
+)]
 
 extern crate alloc;
 

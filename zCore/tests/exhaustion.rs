@@ -1,7 +1,11 @@
 //! Memory that runs out: the answer is an error, and what is given back can be had again.
 #![no_std]
 #![no_main]
-#![expect(clippy::unwrap_used, reason = "a panic is how a case fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a panic is how a case fails"
+)]
 
 extern crate alloc;
 

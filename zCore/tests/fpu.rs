@@ -1,7 +1,11 @@
 //! Vector state: all of it, of threads that take turns while the kernel uses vector registers too.
 #![no_std]
 #![no_main]
-#![expect(clippy::unwrap_used, reason = "a panic is how a case fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a panic is how a case fails"
+)]
 
 extern crate alloc;
 

@@ -1,7 +1,11 @@
 //! Page tables: holes, large pages, stale translations, and what the kernel's own map permits.
 #![no_std]
 #![no_main]
-#![expect(clippy::unwrap_used, reason = "a panic is how a case fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a panic is how a case fails"
+)]
 
 extern crate alloc;
 

@@ -1,5 +1,6 @@
 //! What the test kernels share: start, output, the end, and a small address space.
 #![expect(dead_code, reason = "no test kernel needs all of it")]
+#![expect(clippy::expect_used, reason = "a panic is how a case fails")]
 
 use boot_info::BootInfo;
 use core::fmt::Write;
