@@ -55,7 +55,19 @@ impl Executor {
         &'static self,
         future: impl Future<Output = ()> + Send + 'static,
     ) -> Result<TaskHandle, NoMemory> {
-        let (life, handle) = Task::try_new(future, &self.queue)?;
+        self.spawn_with(|| future)
+    }
+
+    /// As [`Executor::spawn`], for a future that `make` gives: made in its place, a large one is not copied there.
+    ///
+    /// # Errors
+    /// * `NoMemory`: the heap is exhausted; `make` was dropped.
+    #[inline]
+    pub fn spawn_with<F: Future<Output = ()> + Send + 'static>(
+        &'static self,
+        make: impl FnOnce() -> F,
+    ) -> Result<TaskHandle, NoMemory> {
+        let (life, handle) = Task::try_new(make, &self.queue)?;
         self.queue.push(life, Place::Woken);
         Ok(handle)
     }

@@ -53,19 +53,23 @@ impl Task {
     /// Makes a task in state QUEUED; the caller queues the life.
     ///
     /// # Errors
-    /// * `NoMemory`: the heap is exhausted; the future was dropped.
-    pub(crate) fn try_new(
-        future: impl Future<Output = ()> + Send + 'static,
+    /// * `NoMemory`: the heap is exhausted; `make` was not called.
+    #[inline]
+    pub(crate) fn try_new<F: Future<Output = ()> + Send + 'static>(
+        make: impl FnOnce() -> F,
         queue: &'static RunQueue,
     ) -> Result<(Life, TaskHandle), NoMemory> {
-        let future: BoxedFuture = Box::into_pin(Box::try_new(future).map_err(|_| NoMemory)?);
+        let room = Box::<F>::try_new_uninit().map_err(|_| NoMemory)?;
         let task = Task {
             state: TaskState::queued(),
             links: Links::new(Rank::of(Priority::DEFAULT)),
             queue,
-            future: UnsafeCell::new(Some(future)),
+            future: UnsafeCell::new(None),
         };
         let task = Arc::try_new(task).map_err(|_| NoMemory)?;
+        let future: BoxedFuture = Box::into_pin(Box::write(room, make()));
+        // SAFETY: nobody else knows the task yet.
+        task.future.with_mut(|cell| unsafe { *cell = Some(future) });
         Ok((Life::of(Arc::clone(&task)), TaskHandle { task }))
     }
 }

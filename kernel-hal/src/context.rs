@@ -3,6 +3,7 @@
 use crate::addr::VirtAddr;
 use crate::hal::hal_fn;
 pub use crate::server::{Server, Syscalls};
+use crate::sync::Mutex;
 use crate::xsave::Layout;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -71,7 +72,25 @@ pub struct VectorState {
 #[repr(C, align(64))]
 pub struct CacheLine(pub [u8; 64]);
 
+/// The area of a thread that has ended, for the next one.
+static SPARE: Mutex<Option<Box<[CacheLine]>>> = Mutex::new(None);
+
 impl VectorState {
+    /// An area of `len_bytes` (rounded up to 64) that another thread has had, with what that left there, if one is kept. The
+    /// backend sees to it that none of that can be read.
+    #[must_use]
+    pub fn used(len_bytes: usize) -> Option<Self> {
+        let mut spare = SPARE.lock();
+        let fits = spare
+            .as_ref()
+            .is_some_and(|area| area.len() == len_bytes.div_ceil(64));
+        if fits {
+            spare.take().map(|area| Self { area })
+        } else {
+            None
+        }
+    }
+
     /// An area of `len_bytes` (rounded up to 64) of zeros; the backend fills in the reset state. `None` without memory.
     #[must_use]
     pub fn with_len(len_bytes: usize) -> Option<Self> {
@@ -98,6 +117,11 @@ impl Drop for VectorState {
     fn drop(&mut self) {
         if !self.area.is_empty() {
             vector_forget(self);
+            let area = core::mem::take(&mut self.area);
+            let mut spare = SPARE.lock();
+            if spare.is_none() {
+                *spare = Some(area);
+            }
         }
     }
 }
@@ -158,6 +182,18 @@ impl UserContext {
     /// The registers with which a new thread starts: all zero but these. `None` without memory.
     #[must_use]
     pub fn new(entry: VirtAddr, stack: VirtAddr, arg1: usize, arg2: usize) -> Option<Self> {
+        vector_new().map(|vector| Self::with_vector(entry, stack, [arg1, arg2], vector))
+    }
+
+    /// As [`UserContext::new`], with a vector area that [`vector_new`] made.
+    #[must_use]
+    #[inline(always)]
+    pub fn with_vector(
+        entry: VirtAddr,
+        stack: VirtAddr,
+        [arg1, arg2]: [usize; 2],
+        vector: VectorState,
+    ) -> Self {
         let regs = GeneralRegs {
             rip: entry as u64,
             rsp: stack as u64,
@@ -167,12 +203,12 @@ impl UserContext {
             rflags: 0x200,
             ..GeneralRegs::default()
         };
-        Some(Self {
+        Self {
             regs,
             entered_by: EnteredBy::Nothing,
             answer: 0,
-            vector: vector_new()?,
+            vector,
             debug: DebugState::default(),
-        })
+        }
     }
 }

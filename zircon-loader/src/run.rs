@@ -7,7 +7,6 @@ use core::future::poll_fn;
 use core::task::Poll;
 use kernel_hal::context::{self, Server, Trap, UserContext};
 use kernel_hal::user::Access;
-use zircon_object::alloc_try::try_box;
 use zircon_object::runtime::{self, EXECUTOR};
 use zircon_object::task::exception::raise;
 use zircon_object::task::thread::{Attention, Last, Suspended, Waited};
@@ -26,11 +25,10 @@ pub(crate) fn init(abi: VdsoAbi) {
     runtime::set_thread_runner(spawn);
 }
 
-fn spawn(thread: Arc<Thread>, context: UserContext) -> ZxResult {
-    let context = try_box(context)?;
+fn spawn(thread: Arc<Thread>, context: Box<UserContext>) -> ZxResult {
     let abi = ABI.get().ok_or(ZxError::BadState)?;
     let task = EXECUTOR
-        .spawn(live(thread.clone(), context, abi))
+        .spawn_with(|| live(thread.clone(), context, abi))
         .map_err(|_| ZxError::NoMemory)?;
     thread.set_task(task);
     Ok(())

@@ -33,6 +33,16 @@ pub fn try_box<T>(value: T) -> ZxResult<Box<T>> {
     Box::try_new(value).map_err(|_| ZxError::NoMemory)
 }
 
+/// As [`try_box`], for a value that `make` makes in its place.
+///
+/// # Errors
+/// - `NoMemory`: the kernel heap is exhausted; `make` was dropped.
+#[inline]
+pub fn try_box_with<T>(make: impl FnOnce() -> T) -> ZxResult<Box<T>> {
+    let room = Box::<T>::try_new_uninit().map_err(|_| ZxError::NoMemory)?;
+    Ok(Box::write(room, make()))
+}
+
 /// `Vec::push` that can fail.
 pub trait TryPush<T> {
     /// Appends `value`.

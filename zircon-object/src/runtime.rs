@@ -1,6 +1,7 @@
 //! The kernel's one executor, its timers, and the way from a started thread to the future that runs it.
 
 use crate::task::Thread;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicI64, Ordering};
 use executor::{Executor, Rank, TimerHardware, Timers};
@@ -45,7 +46,7 @@ fn expire_timers() {
 }
 
 /// Spawns the future that runs a user thread; the crate above provides it, because it decodes syscalls.
-pub type ThreadRunner = fn(Arc<Thread>, UserContext) -> ZxResult;
+pub type ThreadRunner = fn(Arc<Thread>, Box<UserContext>) -> ZxResult;
 
 static RUNNER: Mutex<Option<ThreadRunner>> = Mutex::new(None);
 
@@ -59,7 +60,7 @@ pub fn set_thread_runner(runner: ThreadRunner) {
 /// # Errors
 /// - `NoMemory`: no memory for the future.
 /// - `BadState`: the kernel was built without a way to run threads (host tests).
-pub(crate) fn spawn_thread(thread: Arc<Thread>, context: UserContext) -> ZxResult {
+pub(crate) fn spawn_thread(thread: Arc<Thread>, context: Box<UserContext>) -> ZxResult {
     let runner = *RUNNER.lock();
     runner.ok_or(ZxError::BadState)?(thread, context)
 }
@@ -90,7 +91,11 @@ pub(crate) fn slice_ticks() -> i64 {
 /// Ticks as nanoseconds.
 pub(crate) fn ns_of_ticks(ticks: i64) -> i64 {
     let ratio = kernel_hal::time::tick_ratio();
-    let ns = i128::from(ticks) * i128::from(ratio.numerator) / i128::from(ratio.denominator);
+    let (times, by) = (i64::from(ratio.numerator), i64::from(ratio.denominator));
+    if let Some(product) = ticks.checked_mul(times) {
+        return product / by;
+    }
+    let ns = i128::from(ticks) * i128::from(times) / i128::from(by);
     i64::try_from(ns).unwrap_or(i64::MAX)
 }
 

@@ -26,10 +26,10 @@ const BOTH: Audience = Audience {
 };
 
 /// Instead of user code a started thread takes one exception.
-fn run(thread: Arc<Thread>, context: UserContext) -> ZxResult {
+fn run(thread: Arc<Thread>, context: Box<UserContext>) -> ZxResult {
     let started = thread.clone();
     let future = async move {
-        thread.park(Box::new(context));
+        thread.park(context);
         let verdict =
             raise::ask_all(&thread, ExceptionType::General, ExceptionReport::default()).await;
         drop(thread.unpark());

@@ -20,10 +20,11 @@ const MXCSR_RESET: u32 = 0x1f80;
 const MXCSR_OFFSET: usize = 24;
 const XSTATE_BV_OFFSET: usize = 512;
 const XSAVE_HEADER_END: usize = 576;
+const BASES_BYTES: usize = size_of::<[u64; 2]>();
 const RFLAGS_RESERVED_ONE: u64 = 2;
 
-/// Lines of the saved image, without the line of the bases. Set once at boot.
-static IMAGE_LINES: AtomicUsize = AtomicUsize::new(512 / LINE_BYTES);
+/// Bytes of the saved image, in whole lines; then comes the line of the bases. Set once at boot.
+static IMAGE_BYTES: AtomicUsize = AtomicUsize::new(512);
 static METHOD: AtomicUsize = AtomicUsize::new(FXSAVE);
 /// Whether the bases are reached by instructions of their own instead of MSRs.
 static FSGSBASE: AtomicBool = AtomicBool::new(false);
@@ -37,7 +38,7 @@ pub(crate) fn init() {
     FSGSBASE.store(has.fsgsbase, Ordering::Relaxed);
     if has.xsave {
         let bytes = leaf(0xd, 0).ebx as usize;
-        IMAGE_LINES.store(bytes.div_ceil(LINE_BYTES), Ordering::Relaxed);
+        IMAGE_BYTES.store(bytes.next_multiple_of(LINE_BYTES), Ordering::Relaxed);
         METHOD.store(
             if has.xsaveopt { XSAVEOPT } else { XSAVE },
             Ordering::Relaxed,
@@ -46,7 +47,17 @@ pub(crate) fn init() {
 }
 
 fn image_lines() -> usize {
-    IMAGE_LINES.load(Ordering::Relaxed)
+    IMAGE_BYTES.load(Ordering::Relaxed) / LINE_BYTES
+}
+
+/// The two bases behind an area's image. They are canonical: the CPU had them, or `hal_context_invalidate` saw to it.
+///
+/// # Safety
+/// 1. `area` is a live vector area of `image_lines() + 1` lines.
+#[inline(always)]
+unsafe fn bases_of(area: *mut CacheLine) -> *mut [u64; 2] {
+    // SAFETY: the line behind the image belongs to the area (caller duty 1).
+    unsafe { area.byte_add(IMAGE_BYTES.load(Ordering::Relaxed)) }.cast()
 }
 
 /// Makes `context` the owner of the vector registers and the FS and GS bases.
@@ -99,10 +110,10 @@ unsafe fn save(area: *mut CacheLine) {
         }
     }
     let bases = read_bases();
-    // SAFETY: the line behind the image belongs to the area (caller duty 1).
-    let tail = unsafe { area.add(image_lines()) };
+    // SAFETY: caller duty 1.
+    let kept = unsafe { bases_of(area) };
     // SAFETY: a line is larger than two words and aligned.
-    unsafe { tail.cast::<[u64; 2]>().write(bases) };
+    unsafe { kept.write(bases) };
 }
 
 /// # Safety
@@ -121,11 +132,10 @@ unsafe fn load(area: *mut CacheLine) {
             }
         }
     }
-    // SAFETY: the line behind the image belongs to the area (caller duty 1).
-    let tail = unsafe { area.add(image_lines()) };
+    // SAFETY: caller duty 1.
+    let kept = unsafe { bases_of(area) };
     // SAFETY: a line is larger than two words and aligned.
-    let [fs, gs] = unsafe { tail.cast::<[u64; 2]>().read() };
-    write_bases([fs, gs]);
+    write_bases(unsafe { kept.read() });
 }
 
 /// The user's FS and GS bases in the CPU; in the kernel the latter is behind `swapgs`.
@@ -146,9 +156,9 @@ fn read_bases() -> [u64; 2] {
     [fs, gs]
 }
 
+/// Loads bases, which are canonical.
 #[inline(always)]
 fn write_bases([fs, gs]: [u64; 2]) {
-    let [fs, gs] = [canonical_or_zero(fs), canonical_or_zero(gs)];
     if FSGSBASE.load(Ordering::Relaxed) {
         // SAFETY: CR4 enables the instructions, and the values are canonical. Between the two swaps only vectors that do
         // not trust GS can strike, and nothing uses GS.
@@ -184,7 +194,6 @@ pub(super) fn clear_selectors() {
 }
 
 /// An address that the CPU takes as a base; the layers above refuse others before they come here.
-#[inline(always)]
 fn canonical_or_zero(addr: u64) -> u64 {
     if is_canonical(addr) {
         addr
@@ -194,7 +203,6 @@ fn canonical_or_zero(addr: u64) -> u64 {
 }
 
 /// Whether bits 47 to 63 are equal.
-#[inline(always)]
 fn is_canonical(addr: u64) -> bool {
     let top = addr >> 47;
     top == 0 || top == 0x1_ffff
@@ -252,23 +260,31 @@ fn owns(cpu: &PerCpu, state: &VectorState) -> bool {
 hal_impl! {
     kernel_hal::context => fn hal_context_set_fs_base(base: kernel_hal::VirtAddr) {
         let [_, gs] = read_bases();
-        write_bases([base as u64, gs]);
+        write_bases([canonical_or_zero(base as u64), gs]);
     }
 
     kernel_hal::context => fn hal_context_set_gs_base(base: kernel_hal::VirtAddr) {
         let [fs, _] = read_bases();
-        write_bases([fs, base as u64]);
+        write_bases([fs, canonical_or_zero(base as u64)]);
     }
 
     kernel_hal::context => fn hal_vector_new() -> Option<VectorState> {
-        let mut state = VectorState::with_len((image_lines() + 1) * LINE_BYTES)?;
+        let len = (image_lines() + 1) * LINE_BYTES;
+        if METHOD.load(Ordering::Relaxed) != FXSAVE {
+            // All components in their initial state: neither the CPU nor anybody else looks at what the bytes of one in that
+            // state say, but for MXCSR.
+            if let Some(mut state) = VectorState::used(len) {
+                let bytes = state.lines_mut().as_flattened_bytes_mut();
+                bytes[MXCSR_OFFSET..MXCSR_OFFSET + 4].copy_from_slice(&MXCSR_RESET.to_le_bytes());
+                bytes[XSTATE_BV_OFFSET..XSAVE_HEADER_END].fill(0);
+                bytes[len - LINE_BYTES..len - LINE_BYTES + BASES_BYTES].fill(0);
+                return Some(state);
+            }
+        }
+        let mut state = VectorState::with_len(len)?;
         let bytes = state.lines_mut().as_flattened_bytes_mut();
         bytes[..2].copy_from_slice(&FCW_RESET.to_le_bytes());
         bytes[MXCSR_OFFSET..MXCSR_OFFSET + 4].copy_from_slice(&MXCSR_RESET.to_le_bytes());
-        if METHOD.load(Ordering::Relaxed) != FXSAVE {
-            // x87 and SSE come from the image; the rest is in its initial state.
-            bytes[XSTATE_BV_OFFSET] = 0b11;
-        }
         Some(state)
     }
     kernel_hal::context => fn hal_vector_layout() -> Layout {
@@ -302,7 +318,7 @@ hal_impl! {
         hal_vector_forget_area(&context.vector);
         context.entered_by = EnteredBy::Nothing;
         context.regs.rflags |= RFLAGS_RESERVED_ONE;
-        let bases = [context.regs.fs_base, context.regs.gs_base];
+        let bases = [context.regs.fs_base, context.regs.gs_base].map(canonical_or_zero);
         let lines = context.vector.lines_mut();
         sanitise(lines);
         if let Some(tail) = lines.get_mut(image_lines()) {

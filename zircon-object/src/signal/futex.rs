@@ -11,14 +11,14 @@
 //!
 //! A futex has an owner only while somebody waits for it.
 
-use super::futex_queues::{FutexName, Left, Queues, WaiterName, Woken};
+use super::futex_queues::{FutexName, Left, Line, Queues, WaiterName, Woken};
 use crate::object::{KernelObject, Koid};
 use crate::task::thread_state::Phase;
 use crate::task::Thread;
 use alloc::sync::{Arc, Weak};
 use core::future::Future;
 use core::pin::Pin;
-use core::sync::atomic::{fence, AtomicUsize, Ordering};
+use core::sync::atomic::{fence, AtomicU32, AtomicUsize, Ordering};
 use core::task::{Context, Poll, Waker};
 use kernel_hal::sync::Mutex;
 use zx_abi::{ZxError, ZxResult};
@@ -28,6 +28,33 @@ pub struct FutexTable {
     queues: Mutex<Queues>,
     /// Threads that have joined and not left, or more: nobody to wake can be told without the lock.
     joined: AtomicUsize,
+}
+
+/// A thread's place in the table of its process: taken at its first wait, kept to its end.
+#[derive(Debug)]
+pub struct FutexPlace(AtomicU32);
+
+impl FutexPlace {
+    const NONE: u32 = u32::MAX;
+
+    /// The thread has not waited yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(AtomicU32::new(Self::NONE))
+    }
+
+    fn name(&self) -> Option<WaiterName> {
+        match self.0.load(Ordering::Relaxed) {
+            Self::NONE => None,
+            index => Some(WaiterName(index)),
+        }
+    }
+}
+
+impl Default for FutexPlace {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 /// A moment in the life of a table.
@@ -66,21 +93,46 @@ impl FutexTable {
     ) -> ZxResult<FutexWait<'_>> {
         // Counted before the caller reads the word. The other half is in `wake`.
         self.joined.fetch_add(1, Ordering::SeqCst);
-        let joined = self
-            .queues
-            .lock()
-            .join(address, Arc::downgrade(thread), waker);
+        let joined = {
+            let mut queues = self.queues.lock();
+            let name = match thread.futex_place().name() {
+                Some(name) => Ok(name),
+                None => Self::first_place(&mut queues, thread, waker),
+            };
+            name.and_then(|name| Ok((name, queues.join(name, address)?)))
+        };
         match joined {
-            Ok(name) => Ok(FutexWait {
+            Ok((name, line)) => Ok(FutexWait {
                 table: self,
                 name: Some(name),
                 address,
-                fresh: Fresh::No,
+                line,
+                fresh: Fresh::Yes,
             }),
             Err(error) => {
                 self.joined.fetch_sub(1, Ordering::Release);
                 Err(error)
             }
+        }
+    }
+
+    #[cold]
+    fn first_place(
+        queues: &mut Queues,
+        thread: &Arc<Thread>,
+        waker: &Waker,
+    ) -> ZxResult<WaiterName> {
+        let name = queues.take_place(Arc::downgrade(thread), waker)?;
+        thread.futex_place().0.store(name.0, Ordering::Relaxed);
+        Ok(name)
+    }
+
+    /// Frees the place of a thread that has ended.
+    pub(crate) fn forget(&self, thread: &Thread) {
+        let place = thread.futex_place();
+        if let Some(name) = place.name() {
+            place.0.store(FutexPlace::NONE, Ordering::Relaxed);
+            self.queues.lock().free_place(name);
         }
     }
 
@@ -222,10 +274,11 @@ pub struct FutexWait<'a> {
     /// `None` once the wait is over.
     name: Option<WaiterName>,
     address: usize,
+    line: Line,
     fresh: Fresh,
 }
 
-/// Whether the wait was found not woken just now, with its waker in place: the poll that follows need not look.
+/// Whether the waker was put in place by the poll that goes on: then a wake leads to another poll, and this one need not look.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Fresh {
     Yes,
@@ -237,7 +290,16 @@ impl FutexWait<'_> {
     ///
     /// # Errors
     /// - `InvalidArgs`: the new owner waits on the futex.
+    #[inline(always)]
     pub fn begin(&mut self, owner: Option<Weak<Thread>>) -> ZxResult {
+        // A line that was made for this wait has no owner. If others have joined since, they came later, and so do their owners.
+        if owner.is_none() && self.line == Line::New {
+            return Ok(());
+        }
+        self.own(owner)
+    }
+
+    fn own(&self, owner: Option<Weak<Thread>>) -> ZxResult {
         let dropped = {
             let mut queues = self.table.queues.lock();
             let Some(name) = self.name else {
@@ -251,7 +313,6 @@ impl FutexWait<'_> {
             let Some(futex) = queues.futex_of(name) else {
                 return Ok(());
             };
-            self.fresh = Fresh::Yes;
             if queues.address_of(name) == self.address {
                 queues.set_owner(futex, owner)
             } else {
@@ -301,7 +362,6 @@ impl Future for FutexWait<'_> {
                 queues.set_waker(name, cx.waker());
                 return Poll::Pending;
             }
-            queues.forget(name);
         }
         self.name = None;
         Poll::Ready(())
@@ -338,15 +398,14 @@ mod tests {
 
     fn join(table: &FutexTable, address: usize) -> FutexWait<'_> {
         table.joined.fetch_add(1, Ordering::SeqCst);
-        let name = table
-            .queues
-            .lock()
-            .join(address, Weak::new(), Waker::noop())
-            .unwrap();
+        let mut queues = table.queues.lock();
+        let name = queues.take_place(Weak::new(), Waker::noop()).unwrap();
+        let line = queues.join(name, address).unwrap();
         FutexWait {
             table,
             name: Some(name),
             address,
+            line,
             fresh: Fresh::No,
         }
     }

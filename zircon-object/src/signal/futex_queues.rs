@@ -36,8 +36,9 @@ struct Futex {
     next: u32,
 }
 
+/// A thread's place, kept from its first wait to its end, so that waiting again counts no references.
 struct Waiter {
-    /// The futex it waits for; `NONE` when it was woken.
+    /// The futex it waits for; `NONE` while it waits for none, or was woken.
     futex: u32,
     previous: u32,
     /// The next in line, or of the free ones.
@@ -45,13 +46,13 @@ struct Waiter {
     arrival: u64,
     thread: Weak<Thread>,
     waker: Option<Waker>,
-    /// Where it waited when it was woken.
+    /// Where it waits, or waited when it was woken.
     address: usize,
 }
 
-/// A waiter's index; valid from joining to leaving.
+/// A waiter's index; valid from [`Queues::take_place`] to [`Queues::free_place`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct WaiterName(u32);
+pub(super) struct WaiterName(pub(super) u32);
 
 /// A futex's index; valid as long as the lock is held.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,6 +63,13 @@ pub(super) struct FutexName(u32);
 pub(super) enum Left {
     Some,
     Nobody,
+}
+
+/// Whether a futex was made for the waiter that joined; then it has no owner.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Line {
+    New,
+    Old,
 }
 
 /// What a wake did.
@@ -90,10 +98,9 @@ impl Queues {
         self.arrivals
     }
 
-    /// Adds a waiter at the end of a futex's line.
-    pub(super) fn join(
+    /// A place for a thread, which a wake reaches by `waker`.
+    pub(super) fn take_place(
         &mut self,
-        address: usize,
         thread: Weak<Thread>,
         waker: &Waker,
     ) -> ZxResult<WaiterName> {
@@ -104,7 +111,7 @@ impl Queues {
             arrival: 0,
             thread,
             waker: Some(waker.clone()),
-            address,
+            address: 0,
         };
         let index = match self.waiters.get_mut(self.free_waiter as usize) {
             Some(free) => {
@@ -118,27 +125,41 @@ impl Queues {
                 index
             }
         };
-        match self.open(address) {
-            Ok(futex) => {
-                self.append(futex, index);
-                Ok(WaiterName(index))
-            }
-            Err(error) => {
-                self.forget(WaiterName(index));
-                Err(error)
-            }
-        }
+        Ok(WaiterName(index))
+    }
+
+    /// Gives a place up whose thread waits no more.
+    pub(super) fn free_place(&mut self, WaiterName(index): WaiterName) {
+        let free = self.free_waiter;
+        let waiter = &mut self.waiters[index as usize];
+        waiter.thread = Weak::new();
+        waiter.waker = None;
+        waiter.next = free;
+        self.free_waiter = index;
+    }
+
+    /// Puts a waiter that waits for nothing at the end of a futex's line.
+    pub(super) fn join(&mut self, name: WaiterName, address: usize) -> ZxResult<Line> {
+        let used = self.used;
+        let futex = self.open(address)?;
+        self.append(futex, name.0);
+        Ok(if self.used > used {
+            Line::New
+        } else {
+            Line::Old
+        })
     }
 
     /// Finds or makes the futex at an address. One that nobody joins is to be given to [`Queues::close_if_unused`].
     pub(super) fn open(&mut self, address: usize) -> ZxResult<FutexName> {
-        if let Some(found) = self.find(address) {
+        let mut bucket = self.bucket_of(address);
+        if let Some(found) = self.find_in(bucket, address) {
             return Ok(found);
         }
         if self.used >= self.buckets.len() {
             self.grow()?;
+            bucket = self.bucket_of(address);
         }
-        let bucket = self.bucket_of(address);
         let futex = Futex {
             address,
             head: NONE,
@@ -204,17 +225,28 @@ impl Queues {
     pub(super) fn wake(&mut self, FutexName(futex): FutexName, count: usize, epoch: u64) -> Woken {
         let mut last = None;
         for _ in 0..count {
-            let Some(index) = self.first_before(futex, epoch) else {
+            let head = self.futexes[futex as usize].head;
+            let Some(waiter) = self.waiters.get_mut(head as usize) else {
                 break;
             };
-            let left = self.unlink(index);
-            if let Some(waker) = &self.waiters[index as usize].waker {
+            if waiter.arrival >= epoch {
+                break;
+            }
+            waiter.futex = NONE;
+            last = Some(WaiterName(head));
+            let next = waiter.next;
+            if let Some(waker) = &waiter.waker {
                 waker.wake_by_ref();
             }
-            last = Some(WaiterName(index));
-            if left == Left::Nobody {
-                return Woken { last, left };
-            }
+            let Some(behind) = self.waiters.get_mut(next as usize) else {
+                self.close(futex);
+                return Woken {
+                    last,
+                    left: Left::Nobody,
+                };
+            };
+            behind.previous = NONE;
+            self.futexes[futex as usize].head = next;
         }
         Woken {
             last,
@@ -297,32 +329,25 @@ impl Queues {
         }
     }
 
-    /// Frees a waiter that was woken; its owner has seen it.
-    pub(super) fn forget(&mut self, WaiterName(index): WaiterName) {
-        let free = self.free_waiter;
-        let waiter = &mut self.waiters[index as usize];
-        waiter.thread = Weak::new();
-        waiter.waker = None;
-        waiter.next = free;
-        self.free_waiter = index;
-    }
-
     /// Takes a waiter out, wherever it stands. If a wake had picked it and it has not seen that: where.
-    pub(super) fn give_up(&mut self, name: WaiterName) -> Option<usize> {
-        let waiter = &self.waiters[name.0 as usize];
-        let (futex, address) = (waiter.futex, waiter.address);
-        let woken = futex == NONE;
-        if !woken {
-            self.unlink(name.0);
+    pub(super) fn give_up(&mut self, WaiterName(index): WaiterName) -> Option<usize> {
+        let waiter = &self.waiters[index as usize];
+        if waiter.futex == NONE {
+            return Some(waiter.address);
         }
-        self.forget(name);
-        woken.then_some(address)
+        self.unlink(index);
+        None
     }
 
     /// The futex at an address, if anybody waits for it.
     #[inline(always)]
     pub(super) fn find(&self, address: usize) -> Option<FutexName> {
-        let mut index = *self.buckets.get(self.bucket_of(address))?;
+        self.find_in(self.bucket_of(address), address)
+    }
+
+    #[inline(always)]
+    fn find_in(&self, bucket: usize, address: usize) -> Option<FutexName> {
+        let mut index = *self.buckets.get(bucket)?;
         while let Some(futex) = self.futexes.get(index as usize) {
             if futex.address == address {
                 return Some(FutexName(index));
@@ -401,9 +426,10 @@ impl Queues {
                 index = before.next;
             }
         }
+        let free = self.free_futex;
         let gone = &mut self.futexes[futex as usize];
         gone.owner = None;
-        gone.next = self.free_futex;
+        gone.next = free;
         self.free_futex = futex;
     }
 }

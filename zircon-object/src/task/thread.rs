@@ -9,15 +9,16 @@ use super::exception::{Exception, ExceptionChannel};
 pub use super::thread_state::{Attention, Last, Suspended};
 use super::thread_state::{BlockedOn, Phase};
 use super::Process;
-use crate::alloc_try::try_arc;
+use crate::alloc_try::{try_arc, try_box_with};
 use crate::object::{KernelObject, Koid, Name, ObjectBase, TypedObject};
 use crate::runtime;
+use crate::signal::futex::FutexPlace;
 use crate::signal::port::Port;
 use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use core::sync::atomic::{AtomicU32, Ordering};
 use executor::TimerSlot;
-use kernel_hal::context::UserContext;
+use kernel_hal::context::{self, UserContext};
 use kernel_hal::sync::Mutex;
 use zx_abi::exception::{ExceptionHandler, ExceptionReport, ExceptionState};
 use zx_abi::info::ThreadState;
@@ -33,6 +34,7 @@ pub struct Thread {
     attention: AtomicU32,
     blocked: AtomicU32,
     share: CpuShare,
+    futex_place: FutexPlace,
     exceptions: ExceptionChannel,
     inner: Mutex<Inner>,
 }
@@ -69,6 +71,7 @@ impl Thread {
             attention: AtomicU32::new(0),
             blocked: AtomicU32::new(0),
             share: CpuShare::new(),
+            futex_place: FutexPlace::new(),
             exceptions: ExceptionChannel::new(ExceptionHandler::Thread),
             inner: Mutex::new(Inner {
                 phase: Phase::New,
@@ -96,7 +99,9 @@ impl Thread {
     /// - `BadState`: it was started before, or the process does not run.
     /// - `NoMemory`: no memory for its registers or its future.
     pub fn start(&self, entry: usize, stack: usize, arg1: usize, arg2: usize) -> ZxResult {
-        let context = UserContext::new(entry, stack, arg1, arg2).ok_or(ZxError::NoMemory)?;
+        let vector = context::vector_new().ok_or(ZxError::NoMemory)?;
+        let context =
+            try_box_with(|| UserContext::with_vector(entry, stack, [arg1, arg2], vector))?;
         let this = self.this.upgrade().ok_or(ZxError::BadState)?;
         let suspended = {
             let mut inner = self.inner.lock();
@@ -150,7 +155,7 @@ impl Thread {
     /// Makes it look at something before it goes on. It may be the thread whose call does this.
     fn notice(&self, what: u32) {
         self.attention.fetch_or(what, Ordering::Release);
-        kernel_hal::context::leave();
+        context::leave();
     }
 
     /// Whether it was killed and did not exit by itself.
@@ -212,6 +217,12 @@ impl Thread {
             Watch::Yes => self.attention.fetch_or(BUDGET, Ordering::Release),
             Watch::No => self.attention.fetch_and(!BUDGET, Ordering::Release),
         };
+    }
+
+    /// Where it waits for futexes.
+    #[inline(always)]
+    pub(crate) fn futex_place(&self) -> &FutexPlace {
+        &self.futex_place
     }
 
     #[inline(always)]
@@ -325,6 +336,7 @@ impl Thread {
             inner.parked = None;
         }
         self.leave_cpu();
+        self.process.futexes().forget(self);
         self.forget_task();
         let clear = Signals::THREAD_RUNNING | Signals::THREAD_SUSPENDED;
         self.base
