@@ -65,7 +65,7 @@ fn main() -> io::Result<()> {
         if matches!(handler.kind, Kind::Async | Kind::AsyncWithNow) {
             let _ = writeln!(
                 later,
-                "        SyscallId::{} => result({path}::sys_{name}(caller{args}).await),",
+                "        Some(SyscallId::{}) => result({path}::sys_{name}(caller{args}).await),",
                 call.variant
             );
         }
@@ -74,7 +74,7 @@ fn main() -> io::Result<()> {
         "/// What serves a call when it comes.\n\
          pub(crate) fn handler(id: SyscallId) -> Handler {{\n    match id {{\n{now}        _ => missing,\n    }}\n}}\n\
          /// Runs a call that must wait.\n\
-         pub(crate) async fn dispatch_blocking(caller: &Caller<'_>, id: SyscallId, r: &GeneralRegs) -> u64 {{\n    match id {{\n{later}        _ => 0,\n    }}\n}}\n"
+         pub(crate) async fn dispatch_blocking(caller: &Caller<'_>, id: Option<SyscallId>, r: &GeneralRegs) -> u64 {{\n    match id {{\n{later}        _ => result(Err(ZxError::BadSyscall)),\n    }}\n}}\n"
     );
     let out_dir = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("cargo sets OUT_DIR"))?;
     fs::write(PathBuf::from(out_dir).join("dispatch.rs"), code)

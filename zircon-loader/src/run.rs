@@ -73,9 +73,19 @@ async fn run(thread: &Arc<Thread>, mut context: Box<UserContext>, abi: &'static 
         match trap {
             Trap::Syscall => {
                 runtime::serve_timers();
-                match caller.take_left(context.answer) {
-                    Left::Done(value) if !caller.has_attention() => context.regs.rax = value,
-                    left => context = serve(&caller, context, left).await,
+                let value = match caller.take_left(context.answer) {
+                    Left::Done(value) => value,
+                    Left::Wait => zircon_syscall::complete(&caller, &context.regs).await,
+                    Left::Bad => {
+                        context.regs.rax = raw(ZxError::BadSyscall);
+                        context = exception::raise(thread, context, Cause::BadSyscall).await;
+                        continue;
+                    }
+                };
+                if caller.has_attention() {
+                    context = finish(&caller, context, value).await;
+                } else {
+                    context.regs.rax = value;
                 }
             }
             // It may have readied others, or have ended the slice: the next round looks.
@@ -105,23 +115,6 @@ async fn run(thread: &Arc<Thread>, mut context: Box<UserContext>, abi: &'static 
             }
         }
     }
-}
-
-/// Goes on with a syscall that must wait, leaves something to do, or is none.
-async fn serve(caller: &Caller<'_>, mut context: Box<UserContext>, left: Left) -> Box<UserContext> {
-    let value = match left {
-        Left::Done(value) => value,
-        Left::Wait => zircon_syscall::complete(caller, &context.regs).await,
-        Left::Bad => {
-            context.regs.rax = raw(ZxError::BadSyscall);
-            return exception::raise(caller.thread(), context, Cause::BadSyscall).await;
-        }
-    };
-    if caller.has_attention() {
-        return finish(caller, context, value).await;
-    }
-    context.regs.rax = value;
-    context
 }
 
 /// Does what a call that returned `value` left to do.

@@ -58,6 +58,7 @@ mod vmo;
 pub use abi::VdsoAbi;
 use args::{arg, result};
 pub use caller::{Caller, Left, NeededFor, WantedPage};
+use core::future::Future;
 pub use deferred::Delivery;
 use kernel_hal::context::GeneralRegs;
 pub use level::Level;
@@ -78,9 +79,10 @@ fn missing(caller: &Caller<'_>, regs: &GeneralRegs) -> u64 {
 }
 
 /// Serves a call that must wait, as [`Caller::take_left`] has said; the value for rax.
-pub async fn complete(caller: &Caller<'_>, regs: &GeneralRegs) -> u64 {
-    match caller.call_of(regs) {
-        Some(id) => dispatch_blocking(caller, id, regs).await,
-        None => result(Err(ZxError::BadSyscall)),
-    }
+#[inline(always)]
+pub fn complete<'a, 'b>(
+    caller: &'a Caller<'b>,
+    regs: &'a GeneralRegs,
+) -> impl Future<Output = u64> + use<'a, 'b> {
+    dispatch_blocking(caller, caller.call_of(regs), regs)
 }

@@ -7,6 +7,8 @@ pub mod signal;
 mod sync;
 #[path = "../../src/object/wait.rs"]
 pub mod wait;
+#[path = "../../src/object/wait_one.rs"]
+pub mod wait_one;
 
 pub use observer::{Observer, ObserverToken, Verdict, Wakes};
 pub use signal::SignalState;

@@ -4,6 +4,7 @@
 use loom::thread;
 use object_interleavings::object::observer::Place;
 use object_interleavings::object::wait::{Wait, WaitTarget};
+use object_interleavings::object::wait_one::WaitOne;
 use object_interleavings::object::{HandleKey, KernelObject, ObjectBase, Observer, Verdict, Wakes};
 use std::future::Future;
 use std::pin::Pin;
@@ -99,6 +100,25 @@ fn poll(wait: &mut Wait, woken: &Arc<Count>) -> Poll<ZxResult> {
     Pin::new(wait).poll(&mut Context::from_waker(&Waker::from(woken.clone())))
 }
 
+fn start_one(
+    object: &Arc<ObjectBase>,
+    handle: HandleKey,
+    signals: Signals,
+    woken: &Arc<Count>,
+) -> WaitOne {
+    let object: Arc<dyn KernelObject> = object.clone();
+    let target = WaitTarget {
+        object,
+        handle,
+        signals,
+    };
+    WaitOne::start(target, &Waker::from(woken.clone())).unwrap()
+}
+
+fn poll_one(wait: &mut WaitOne, woken: &Arc<Count>) -> Poll<(ZxResult, Signals)> {
+    Pin::new(wait).poll(&mut Context::from_waker(&Waker::from(woken.clone())))
+}
+
 fn seen(wait: &Wait) -> Signals {
     let mut seen = [NONE];
     wait.pending(&mut seen);
@@ -121,6 +141,47 @@ fn a_signal_that_comes_and_goes_while_a_wait_starts_either_wakes_it_or_was_over(
         assert_eq!(woken.get(), usize::from(asleep && ended));
         assert_eq!(seen(&wait).contains(A), ended);
         assert!(seen(&wait).contains(B));
+    });
+}
+
+#[test]
+fn a_signal_while_a_wait_for_one_starts_wakes_it_or_was_over_or_ends_it_at_the_first_poll() {
+    explore(|key| {
+        let (object, woken) = (object(), Arc::default());
+        let other = object.clone();
+        let changer = thread::spawn(move || {
+            change(&other, NONE, A);
+            change(&other, A, B);
+        });
+        let mut wait = start_one(&object, key, A, &woken);
+        let asleep = poll_one(&mut wait, &woken).is_pending();
+        changer.join().unwrap();
+        match poll_one(&mut wait, &woken) {
+            Poll::Ready((outcome, seen)) => {
+                assert_eq!((outcome, seen), (Ok(()), A | B));
+                // Nobody sleeps through it.
+                assert!(!asleep || woken.get() == 1);
+            }
+            Poll::Pending => assert_eq!((asleep, woken.get(), wait.seen()), (true, 0, B)),
+        }
+    });
+}
+
+#[test]
+fn closing_the_handle_against_a_signal_always_cancels_a_wait_for_one() {
+    explore(|key| {
+        let (object, woken) = (object(), Arc::default());
+        let mut wait = start_one(&object, key, A, &woken);
+        assert!(poll_one(&mut wait, &woken).is_pending());
+        let (first, second) = (object.clone(), object.clone());
+        let changer = thread::spawn(move || change(&first, NONE, A));
+        let closer = thread::spawn(move || second.signals().cancel_handle(key).wake());
+        changer.join().unwrap();
+        closer.join().unwrap();
+        assert_eq!(woken.get(), 1);
+        let ended = poll_one(&mut wait, &woken);
+        assert!(matches!(ended, Poll::Ready((Err(ZxError::Canceled), seen))
+            if seen.contains(Signals::HANDLE_CLOSED)));
     });
 }
 

@@ -5,7 +5,8 @@
 //! - [`ObjectBase`] is the part every object embeds: koid, [`signal::SignalState`], number of handles.
 //! - [`handle::Handle`] is one reference with rights; [`handle_table::HandleTable`] gives them numbers in a process.
 //! - [`peered`] is what the two ends of a channel, socket, fifo or event pair share.
-//! - [`observer`] is how waits hang on an object; [`wait`] is the future that a blocked thread polls.
+//! - [`observer`] is how waits hang on an object; [`wait`] and [`wait_one`] are the futures that a blocked thread
+//!   polls.
 
 pub mod handle;
 pub mod handle_table;
@@ -17,6 +18,7 @@ pub mod signal;
 mod sync;
 pub mod typed;
 pub mod wait;
+pub mod wait_one;
 
 pub use handle::{Handle, HandleKey};
 pub use handle_table::HandleTable;

@@ -1,4 +1,4 @@
-//! Waiting for signals: the future that a thread polls in `object_wait_one` and `object_wait_many`.
+//! Waiting for signals: the future that a thread polls in `object_wait_many`; [`super::wait_one`] is that of `object_wait_one`.
 //!
 //! Register, look again, then sleep. [`Wait`] is the guard: dropping it (deadline, kill, suspend) unregisters everything, and
 //! after that no observer touches the waiter. What each object showed while it was watched is collected, so that a signal
@@ -28,14 +28,8 @@ pub struct WaitTarget {
 /// A wait in progress. Resolves to `Ok` when a wanted signal was seen, to `Canceled` when a handle went away;
 /// [`Wait::pending`] tells then, or at any time, what was seen.
 pub struct Wait {
-    targets: Several<(WaitTarget, Option<ObserverToken>)>,
+    targets: Vec<(WaitTarget, Option<ObserverToken>)>,
     shared: Arc<Shared>,
-}
-
-/// One is the rule, and needs no list.
-enum Several<T> {
-    One(T),
-    Many(Vec<T>),
 }
 
 struct Shared {
@@ -43,7 +37,7 @@ struct Shared {
 }
 
 struct State {
-    items: Several<Item>,
+    items: Vec<Item>,
     outcome: Option<ZxResult>,
     waker: Option<Waker>,
 }
@@ -53,33 +47,7 @@ struct Item {
     seen: Signals,
 }
 
-impl<T> Several<T> {
-    #[inline]
-    fn all(&self) -> &[T] {
-        match self {
-            Self::One(one) => core::slice::from_ref(one),
-            Self::Many(many) => many,
-        }
-    }
-    #[inline]
-    fn all_mut(&mut self) -> &mut [T] {
-        match self {
-            Self::One(one) => core::slice::from_mut(one),
-            Self::Many(many) => many,
-        }
-    }
-}
-
 impl Wait {
-    /// Starts to watch one target.
-    ///
-    /// # Errors
-    /// - `NoMemory`: nothing is watched then.
-    pub fn start_one(target: WaitTarget) -> ZxResult<Self> {
-        let items = Several::One(Item::of(&target));
-        Self::watch(items, Several::One((target, None)))
-    }
-
     /// Starts to watch all targets.
     ///
     /// # Errors
@@ -95,14 +63,6 @@ impl Wait {
             .try_reserve_exact(targets.len())
             .map_err(|_| ZxError::NoMemory)?;
         watched.extend(targets.into_iter().map(|target| (target, None)));
-        Self::watch(Several::Many(items), Several::Many(watched))
-    }
-
-    #[inline]
-    fn watch(
-        items: Several<Item>,
-        targets: Several<(WaitTarget, Option<ObserverToken>)>,
-    ) -> ZxResult<Self> {
         let shared = try_arc(Shared {
             state: Mutex::new(State {
                 items,
@@ -110,8 +70,11 @@ impl Wait {
                 waker: None,
             }),
         })?;
-        let mut wait = Self { targets, shared };
-        for (index, (target, token)) in wait.targets.all_mut().iter_mut().enumerate() {
+        let mut wait = Self {
+            targets: watched,
+            shared,
+        };
+        for (index, (target, token)) in wait.targets.iter_mut().enumerate() {
             let observer: Arc<dyn Observer> = wait.shared.clone();
             let (registered, now) = target.object.base().signals().observe(
                 observer,
@@ -129,7 +92,7 @@ impl Wait {
     pub fn pending(&self, observed: &mut [Signals]) {
         for (to, item) in observed
             .iter_mut()
-            .zip(self.shared.state.lock().items.all())
+            .zip(self.shared.state.lock().items.iter())
         {
             *to = item.seen;
         }
@@ -158,7 +121,7 @@ impl Future for Wait {
 
 impl Drop for Wait {
     fn drop(&mut self) {
-        for (target, token) in self.targets.all_mut() {
+        for (target, token) in &mut self.targets {
             if let Some(token) = token.take() {
                 target.object.base().signals().unobserve(token);
             }
@@ -178,7 +141,7 @@ impl Item {
 impl State {
     /// Remembers what a target shows; ends the wait when that is enough. Cancelled is final.
     fn see(&mut self, index: usize, now: Signals) -> Option<Waker> {
-        let item = &mut self.items.all_mut()[index];
+        let item = &mut self.items[index];
         item.seen |= now;
         if now.intersects(item.wanted) && self.outcome.is_none() {
             self.outcome = Some(Ok(()));
@@ -198,7 +161,7 @@ impl Observer for Shared {
 
     fn cancel(&self, item: usize, signals: Signals, wakes: &mut Wakes) {
         let mut state = self.state.lock();
-        state.items.all_mut()[item].seen |= signals;
+        state.items[item].seen |= signals;
         state.outcome = Some(Err(ZxError::Canceled));
         if let Some(waker) = state.waker.take() {
             wakes.push(waker);

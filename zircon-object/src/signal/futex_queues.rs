@@ -372,6 +372,10 @@ impl Queues {
     }
 
     fn append(&mut self, FutexName(futex): FutexName, index: u32) {
+        debug_assert_eq!(
+            self.waiters[index as usize].futex, NONE,
+            "a thread waits for one futex at a time"
+        );
         let line = &mut self.futexes[futex as usize];
         let (previous, address) = (line.tail, line.address);
         line.tail = index;

@@ -3,7 +3,7 @@
 use super::thread::{Attention, Thread};
 use super::thread_state::BlockedOn;
 use core::future::Future;
-use core::pin::{pin, Pin};
+use core::pin::Pin;
 use core::task::{Context, Poll};
 use executor::Action;
 
@@ -58,43 +58,44 @@ impl Thread {
     /// deadline. While it waits the thread's state says `why`.
     ///
     /// # Errors
-    /// [`Interrupted`], with `future` dropped: what it had registered is undone.
-    pub async fn block<F: Future>(
+    /// [`Interrupted`]; drop `future` to undo what it had registered.
+    #[inline(always)]
+    pub fn block<F: Future + Unpin>(
         &self,
         why: BlockedOn,
         deadline: Deadline,
         future: F,
-    ) -> Result<F::Output, Interrupted> {
+    ) -> Blocking<'_, F> {
         Blocking {
             thread: self,
-            future: pin!(future),
+            future,
             deadline,
             why,
             armed: false,
             counted: false,
         }
-        .await
     }
 }
 
-/// The wait. While it lives the thread counts as blocked; drop disarms the timer.
-struct Blocking<'a, F> {
+/// The wait of [`Thread::block`]. While it lives the thread counts as blocked; drop disarms the timer.
+#[must_use = "a future does nothing unless it is polled"]
+pub struct Blocking<'a, F> {
     thread: &'a Thread,
-    future: Pin<&'a mut F>,
+    future: F,
     deadline: Deadline,
     why: BlockedOn,
     armed: bool,
     counted: bool,
 }
 
-impl<F: Future> Future for Blocking<'_, F> {
+impl<F: Future + Unpin> Future for Blocking<'_, F> {
     type Output = Result<F::Output, Interrupted>;
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         this.go_on();
-        if let Poll::Ready(output) = this.future.as_mut().poll(cx) {
+        if let Poll::Ready(output) = Pin::new(&mut this.future).poll(cx) {
             return Poll::Ready(Ok(output));
         }
         match this.thread.attention() {

@@ -2,8 +2,11 @@
 
 use crate::Caller;
 use alloc::vec::Vec;
+use core::future::poll_fn;
+use core::task::Poll;
 use kernel_hal::user::{UserInOut, UserOut};
 use zircon_object::object::wait::{Wait, WaitTarget};
+use zircon_object::object::wait_one::WaitOne;
 use zircon_object::task::{BlockedOn, Deadline, Interrupted};
 use zx_abi::limits::WAIT_MANY_MAX;
 use zx_abi::{HandleValue, Rights, Signals, WaitItem, ZxError, ZxResult};
@@ -50,21 +53,31 @@ pub(crate) async fn sys_object_wait_one(
     deadline: i64,
     observed: UserOut<Signals>,
 ) -> ZxResult {
-    let (object, handle) = caller.get_any(handle, Rights::WAIT)?;
-    let mut wait = Wait::start_one(WaitTarget {
-        object,
-        handle,
-        signals,
-    })?;
+    let started = poll_fn(|cx| {
+        let started = caller
+            .get_any(handle, Rights::WAIT)
+            .and_then(|(object, handle)| {
+                let target = WaitTarget {
+                    object,
+                    handle,
+                    signals,
+                };
+                WaitOne::start(target, cx.waker())
+            });
+        Poll::Ready(started)
+    });
+    let mut wait = started.await?;
     let ended = caller
         .thread()
         .block(BlockedOn::WaitOne, caller.deadline(deadline), &mut wait)
         .await;
-    let outcome = outcome(ended)?;
-    let mut seen = [Signals::empty()];
-    wait.pending(&mut seen);
+    let (outcome, seen) = match ended {
+        Ok(ended) => ended,
+        Err(Interrupted::TimedOut) => (Err(ZxError::TimedOut), wait.seen()),
+        Err(interrupted) => return Err(interrupted.into()),
+    };
     drop(wait);
-    caller.write_optional(observed, &seen[0])?;
+    caller.write_optional(observed, &seen)?;
     outcome
 }
 

@@ -47,7 +47,8 @@ fn wait_looks_at_address_value_and_owner_in_that_order() {
 fn a_wake_ends_the_oldest_wait_and_needs_no_memory_behind_the_address() {
     let program = Program::new();
     let word = program.put(&0_i32);
-    let (first, second) = (program.caller(), program.caller());
+    let other = Thread::new(program.thread.process().clone(), b"other").unwrap();
+    let (first, second) = (program.caller(), Caller::new(&other, &program.abi));
     let mut a = pin!(sys_futex_wait(&first, input(word), 0, 0, NEVER));
     let mut b = pin!(sys_futex_wait(&second, input(word), 0, 0, NEVER));
     let cx = &mut Context::from_waker(Waker::noop());
