@@ -31,6 +31,7 @@ unsafe extern "C" fn kernel_main(boot_info: *const BootInfo) -> ! {
             boot_info,
             &[
                 ("heap_blocks_of_all_sizes_keep_their_contents", heap),
+                ("what_the_heap_is_given_back_counts_as_free", heap_counts),
                 ("fresh_frames_are_zero_and_copies_are_equal", contents),
                 ("mappings_are_found_changed_and_removed", mappings),
                 ("a_large_page_is_split_where_a_part_changes", large_pages),
@@ -66,6 +67,22 @@ fn heap() {
     for _ in 0..100 {
         let aligned = Box::new(Aligned([1; 100]));
         assert_eq!(aligned.0.as_ptr() as usize % 64, 0);
+    }
+}
+
+fn heap_counts() {
+    let in_use = || {
+        let stats = frame::stats();
+        stats.heap * PAGE_SIZE - stats.heap_free_bytes
+    };
+    let mut blocks: Vec<Vec<u8>> = Vec::with_capacity(128);
+    for len in (16..=2048).step_by(16).chain([3000, 5000, 70_000]) {
+        let before = in_use();
+        // More than any list has.
+        blocks.extend((0..100).map(|_| vec![0; len]));
+        assert!(in_use() >= before + 100 * len);
+        blocks.clear();
+        assert_eq!(in_use(), before, "blocks of {len} bytes");
     }
 }
 

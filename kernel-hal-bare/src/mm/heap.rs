@@ -40,6 +40,26 @@ const fn class_table() -> [u8; LARGEST / GRANULE + 1] {
     table
 }
 
+/// How much memory is carved into blocks of a class at a time.
+const fn chunk_bytes(size: usize) -> usize {
+    if size <= 512 {
+        PAGE_SIZE
+    } else {
+        4 * PAGE_SIZE
+    }
+}
+
+// What is left of a chunk is a block of some class, aligned to its size if that is a power of two, since the chunk's end is.
+const _: () = {
+    let mut class = 0;
+    while class < SIZES.len() {
+        let size = SIZES[class] as usize;
+        let rest = chunk_bytes(size) % size;
+        assert!(SIZES[CLASS_OF[rest / GRANULE] as usize] as usize == rest || rest == 0);
+        class += 1;
+    }
+};
+
 struct FreeBlock {
     next: *mut FreeBlock,
 }
@@ -143,16 +163,12 @@ impl State {
         block.cast()
     }
 
-    /// Carves a chunk; returns one block and lists the others.
+    /// Carves a chunk; returns one block and lists the others. What is too short for one more goes to the class of that size.
     #[cold]
     #[inline(never)]
     fn refill(&mut self, class: usize) -> *mut u8 {
         let size = usize::from(SIZES[class]);
-        let chunk_bytes = if size <= 512 {
-            PAGE_SIZE
-        } else {
-            4 * PAGE_SIZE
-        };
+        let chunk_bytes = chunk_bytes(size);
         let Ok(layout) = Layout::from_size_align(chunk_bytes, PAGE_SIZE) else {
             return null_mut();
         };
@@ -169,6 +185,15 @@ impl State {
             list = block;
         }
         self.lists[class] = list;
+        let rest = chunk_bytes % size;
+        if rest != 0 {
+            // SAFETY: the rest is the end of the chunk.
+            let block = unsafe { chunk.add(chunk_bytes - rest) }.cast::<FreeBlock>();
+            let list = &mut self.lists[usize::from(CLASS_OF[rest / GRANULE])];
+            // SAFETY: as above; it is as long as the blocks of its class, which is checked below.
+            unsafe { block.write(FreeBlock { next: *list }) };
+            *list = block;
+        }
         chunk
     }
 
