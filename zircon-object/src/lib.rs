@@ -19,6 +19,7 @@ pub mod alloc_try;
 pub mod dev;
 pub mod diag;
 pub mod ipc;
+mod keyed_list;
 pub mod object;
 pub mod runtime;
 pub mod signal;

@@ -3,11 +3,11 @@
 //! A job is referred to by its handles, its child jobs and its processes; it refers to them weakly, so a childless job whose
 //! last handle closes goes away and leaves its parent's list.
 
-use super::children::Children;
 use super::exception::ExceptionChannel;
 use super::job_policy::JobPolicy;
 use super::{retcode, Process, Runtime};
 use crate::alloc_try::try_arc_cyclic;
+use crate::keyed_list::KeyedList;
 use crate::object::{KernelObject, Koid, Name, ObjectBase, TypedObject};
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
@@ -32,8 +32,8 @@ pub struct Job {
 
 struct Inner {
     policy: JobPolicy,
-    jobs: Children<Weak<Job>>,
-    processes: Children<Weak<Process>>,
+    jobs: KeyedList<Koid, Weak<Job>>,
+    processes: KeyedList<Koid, Weak<Process>>,
     killed: Option<i64>,
     /// Of the processes and jobs that have left.
     ended: Runtime,
@@ -88,8 +88,8 @@ impl Job {
             debugger: ExceptionChannel::new(ExceptionHandler::JobDebugger),
             inner: Mutex::new(Inner {
                 policy,
-                jobs: Children::new(),
-                processes: Children::new(),
+                jobs: KeyedList::new(),
+                processes: KeyedList::new(),
                 killed: None,
                 ended: Runtime::default(),
             }),
@@ -312,7 +312,7 @@ impl Job {
     /// # Errors
     /// - `NoMemory`: no kernel memory for the list.
     pub fn child_koids(&self) -> ZxResult<Vec<Koid>> {
-        self.inner.lock().jobs.koids()
+        self.inner.lock().jobs.keys()
     }
 
     /// Koids of the direct processes, oldest first.
@@ -320,7 +320,7 @@ impl Job {
     /// # Errors
     /// - `NoMemory`: no kernel memory for the list.
     pub fn process_koids(&self) -> ZxResult<Vec<Koid>> {
-        self.inner.lock().processes.koids()
+        self.inner.lock().processes.keys()
     }
 
     /// A direct child job.

@@ -4,7 +4,6 @@
 
 pub mod block;
 mod budget;
-mod children;
 mod cpu_share;
 pub mod exception;
 pub mod job;

@@ -8,13 +8,13 @@
 //! handles and unmaps memory in bounded steps and only then sets TERMINATED. A process without threads gets a task of its
 //! own for that.
 
-use super::children::Children;
 use super::exception::ExceptionChannel;
 use super::job_policy::JobPolicy;
 use super::ports::Ports;
 use super::thread::Last;
 use super::{retcode, Job, Runtime, Thread};
 use crate::alloc_try::try_arc_cyclic;
+use crate::keyed_list::KeyedList;
 use crate::object::{Handle, HandleTable, KernelObject, Koid, Name, ObjectBase, TypedObject};
 use crate::runtime;
 use crate::signal::futex::FutexTable;
@@ -49,7 +49,7 @@ pub struct Process {
 struct Inner {
     status: ProcessStatus,
     started: bool,
-    threads: Children<Arc<Thread>>,
+    threads: KeyedList<Koid, Arc<Thread>>,
     critical: Option<Critical>,
     suspends: u32,
     debug_addr: usize,
@@ -114,7 +114,7 @@ impl Process {
             inner: Mutex::new(Inner {
                 status: ProcessStatus::Init,
                 started: false,
-                threads: Children::new(),
+                threads: KeyedList::new(),
                 critical: None,
                 suspends: 0,
                 debug_addr: 0,
@@ -391,7 +391,7 @@ impl Process {
     /// # Errors
     /// - `NoMemory`: no kernel memory for the list.
     pub fn thread_koids(&self) -> ZxResult<Vec<Koid>> {
-        self.inner.lock().threads.koids()
+        self.inner.lock().threads.keys()
     }
 
     /// A running thread by koid.

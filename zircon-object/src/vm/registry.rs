@@ -2,17 +2,17 @@
 
 use super::hw::{mmu_flags, Hw};
 use super::{Perms, PAGE};
-use crate::alloc_try::TryPush;
+use crate::keyed_list::KeyedList;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 use kernel_hal::paging::CachePolicy;
 use kernel_hal::VirtAddr;
-use zx_abi::{ZxError, ZxResult};
+use zx_abi::ZxResult;
 
-/// Names a registered mapping.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct MapToken(usize);
+/// Names a registered mapping. None is used twice.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub(super) struct MapToken(u64);
 
 /// Part of an address space that shows part of a VMO.
 #[derive(Clone)]
@@ -28,58 +28,41 @@ pub(super) struct View {
 /// All views of one VMO.
 #[derive(Default)]
 pub(super) struct Registry {
-    views: Vec<Option<View>>,
-    /// Places in the list that are empty, with room for as many as the list is long.
-    free: Vec<usize>,
+    views: KeyedList<MapToken, View>,
+    next: MapToken,
 }
 
 impl Registry {
     pub(super) const fn new() -> Self {
         Self {
-            views: Vec::new(),
-            free: Vec::new(),
+            views: KeyedList::new(),
+            next: MapToken(0),
         }
-    }
-
-    fn count(&self) -> usize {
-        self.views.len() - self.free.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.count() == 0
+        self.views.is_empty()
     }
 
     pub(super) fn add(&mut self, view: View) -> ZxResult<MapToken> {
-        if let Some(free) = self.free.pop() {
-            self.views[free] = Some(view);
-            return Ok(MapToken(free));
-        }
-        self.free
-            .try_reserve(self.views.len() + 1)
-            .map_err(|_| ZxError::NoMemory)?;
-        self.views.try_push(Some(view))?;
-        Ok(MapToken(self.views.len() - 1))
+        let token = self.next;
+        self.views.add(token, view)?;
+        self.next = MapToken(token.0 + 1);
+        Ok(token)
     }
 
     pub(super) fn remove(&mut self, token: MapToken) {
-        if let Some(place @ Some(_)) = self.views.get_mut(token.0) {
-            *place = None;
-            self.free.push(token.0);
-        }
-        if self.is_empty() {
-            self.views.clear();
-            self.free.clear();
-        }
+        drop(self.views.remove(token));
     }
 
     pub(super) fn get_mut(&mut self, token: MapToken) -> Option<&mut View> {
-        self.views.get_mut(token.0)?.as_mut()
+        self.views.get_mut(token)
     }
 
     /// Takes the pages in `range` out of all page tables, or all but the one of `except`.
     pub(super) fn unmap(&self, range: Range<u64>, except: Option<MapToken>) {
-        for (token, view) in self.views.iter().enumerate() {
-            if let (Some(view), true) = (view, except != Some(MapToken(token))) {
+        for (token, view) in self.views.pairs() {
+            if except != Some(token) {
                 if let Some((at, pages)) = view.part(&range) {
                     view.hw.unmap(at, pages);
                 }
@@ -92,7 +75,6 @@ impl Registry {
         for view in self
             .views
             .iter()
-            .flatten()
             .filter(|view| view.perms.contains(Perms::WRITE))
         {
             view.hw.protect(
@@ -106,15 +88,10 @@ impl Registry {
     /// Number of different address spaces; of views when there is no memory to tell them apart.
     pub(super) fn spaces(&self) -> usize {
         let mut spaces = Vec::new();
-        if self.count() < 2 || spaces.try_reserve_exact(self.count()).is_err() {
-            return self.count();
+        if self.views.len() < 2 || spaces.try_reserve_exact(self.views.len()).is_err() {
+            return self.views.len();
         }
-        spaces.extend(
-            self.views
-                .iter()
-                .flatten()
-                .map(|view| Arc::as_ptr(&view.hw)),
-        );
+        spaces.extend(self.views.iter().map(|view| Arc::as_ptr(&view.hw)));
         spaces.sort_unstable();
         spaces.dedup();
         spaces.len()
