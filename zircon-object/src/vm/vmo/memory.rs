@@ -5,13 +5,13 @@ use super::Vmo;
 use crate::vm::page_tree::{zeroed_frame, Change, PageTree, Sharing};
 use crate::vm::pager::PageSource;
 use crate::vm::registry::{MapToken, Registry};
-use crate::vm::PAGE_BYTES;
+use crate::vm::{PAGE, PAGE_BYTES};
 use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::ops::Range;
 use core::sync::atomic::AtomicU64;
-use kernel_hal::frame::Frame;
+use kernel_hal::frame::{self, Frame};
 use kernel_hal::paging::CachePolicy;
 use kernel_hal::sync::Mutex;
 use kernel_hal::PhysAddr;
@@ -275,14 +275,22 @@ impl Memory {
     }
 }
 
-/// The frame of zeros that is mapped where a VMO has no page. Nobody writes it; it is made once and kept.
+/// A page of zeros of the kernel's image.
+#[repr(C, align(4096))]
+pub(super) struct ZeroPage(pub(super) [u8; PAGE]);
+pub(super) static ZEROS: ZeroPage = ZeroPage([0; PAGE]);
+
+/// The frame of zeros that is mapped where a VMO has no page. Nobody writes it. On a host, where the image has no frames, it
+/// is made once and kept.
 pub(super) fn zero_frame() -> ZxResult<PhysAddr> {
     static ZERO: Mutex<Option<PhysAddr>> = Mutex::new(None);
     let mut zero = ZERO.lock();
     match *zero {
         Some(addr) => Ok(addr),
         None => {
-            let addr = zeroed_frame().ok_or(ZxError::NoMemory)?.into_raw();
+            let of_image = frame::image_paddr((&raw const ZEROS).addr());
+            let made = || Some(zeroed_frame()?.into_raw());
+            let addr = of_image.or_else(made).ok_or(ZxError::NoMemory)?;
             *zero = Some(addr);
             Ok(addr)
         }

@@ -3,7 +3,7 @@
 //! A user copy handles a page at a time with the VMO locked, so that nobody can take the page away meanwhile. The copy
 //! routine gives up at a page that is not there; the fault is resolved by the caller, with no lock held, who then goes on.
 
-use super::memory::Memory;
+use super::memory::{Memory, ZEROS};
 use super::Vmo;
 use crate::vm::{PAGE, PAGE_BYTES};
 use kernel_hal::frame::Frame;
@@ -14,7 +14,6 @@ use zx_abi::{ZxError, ZxResult};
 
 /// Most bytes that one call copies before the caller may let others run.
 const PIECE: usize = 64 * PAGE;
-static ZEROS: [u8; PAGE] = [0; PAGE];
 
 /// How far a user copy came. When `fault` is `None` and `done` is less than was asked for, just call again for the rest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,7 +76,7 @@ impl Vmo {
             let index = first + index;
             match memory.with_page(index, |frame| user::write_from_frame(to, frame, at, count))? {
                 Some(copied) => Ok(copied),
-                None => Ok(user::write_bytes(to, &ZEROS[..count])),
+                None => Ok(user::write_bytes(to, &ZEROS.0[..count])),
             }
         })
     }
