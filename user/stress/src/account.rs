@@ -20,8 +20,9 @@ impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} bytes free, {} in VMOs, {} of the kernel's heap in use",
+            "{} bytes free, {} in own VMOs, {} in others, {} of the kernel's heap in use",
             self.kernel.free_bytes,
+            self.own.mem_private_bytes,
             self.foreign_vmo_bytes(),
             self.heap_in_use()
         )

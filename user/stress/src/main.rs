@@ -6,10 +6,8 @@
 //! As the kernel's first program it takes `stress.seed=N` and `stress.seconds=N` from the command line. It starts itself
 //! again for each round of ten seconds. There three threads ([`driver`]) each own a job and do one random thing after the
 //! other to processes of known code ([`behaviour`]), kill all of it at the end, and look that every koid is gone. When
-//! the time is over, every page and handle must be accounted for ([`account`]): a round must have left exactly as much as
-//! it found. Not every round does, because the kernel's tables keep the size of their busiest moment; but no moment is the
-//! busiest in each round, and what leaks does so in each, with its thousands of processes. If no round was even, up to
-//! six follow. Exit code 0 means that nothing is missing.
+//! the time is over, every page and handle must be accounted for ([`account`]). Each round but the first, in which caches
+//! fill, must leave exactly as much as it found, to the byte. Exit code 0 means that nothing is missing.
 #![cfg_attr(not(test), no_std, no_main)]
 #![forbid(unsafe_code)]
 
@@ -42,8 +40,6 @@ const DEFAULT_SECONDS: u64 = 60;
 const FIRST_ROUND: u64 = 3;
 /// How long the others are at most, in seconds.
 const ROUND_SECONDS: u64 = 10;
-/// How many rounds may follow the last.
-const MORE_ROUNDS: u64 = 6;
 /// The argument that makes an instance run one round.
 const ROUND: &str = "round";
 /// Where the boot image has this program.
@@ -141,33 +137,25 @@ fn run(mut startup: Startup) -> Result<(), String> {
     println!("stress: seed={seed} seconds={seconds}");
     world.round(seed, FIRST_ROUND)?;
     let start = time::now();
-    let (mut part, mut left, mut more) = (0, seconds, MORE_ROUNDS);
-    let mut before = Account::take(&world.resource)?;
-    let mut is_accounted_for = false;
-    loop {
+    let (mut part, mut left) = (0, seconds);
+    let before = Account::take(&world.resource)?;
+    println!("stress: at first: {before}");
+    while left > 0 {
         part += 1;
         let now = left.clamp(1, ROUND_SECONDS);
         world.round(seed.wrapping_add(part), now)?;
-        left = left.saturating_sub(now);
+        left -= now.min(left);
         let (after, difference) = settle(&world, &before)?;
         println!(
             "stress: after {} s: {after}",
             (time::now() - start) / SECOND
         );
-        is_accounted_for |= difference.is_empty();
-        if left == 0 && is_accounted_for {
-            println!("stress: all frames, handles and koids are accounted for");
-            return Ok(());
-        }
-        if left == 0 && more == 0 {
+        if !difference.is_empty() {
             return Err(format!("not accounted for: {}", difference.join("; ")));
         }
-        if left == 0 {
-            more -= 1;
-            left = ROUND_SECONDS;
-        }
-        before = after;
     }
+    println!("stress: all frames, handles and koids are accounted for");
+    Ok(())
 }
 
 /// Waits until everything is as before, for a while; what is there then, and how it differs.
