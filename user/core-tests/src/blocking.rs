@@ -5,15 +5,16 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicI32, Ordering};
 
 use libzx::thread::JoinHandle;
-use libzx::{AsHandle, Channel, Event, EventPair, Handle, Port, Process, Rights, Signals, Thread};
+use libzx::{AsHandle, Channel, Event, EventPair, Handle, Port, Process, Rights, Signals};
 use libzx::{WaitFor, ZxError, ZxResult};
-use zx_abi::info::{InfoTopic, ThreadInfo, ThreadState};
+use zx_abi::info::{InfoTopic, ThreadState};
 use zx_abi::syscalls::SyscallId;
 use zx_abi::{ChannelCallArgs, PortPacket, Status};
 
 use crate::check::{check, check_eq, fails, needs, ok, skip, suite, Case};
 use crate::child::Mode;
 use crate::memory::{address_of, arg, call, wait_for_value, Scratch};
+use crate::other_thread::{is_in, state};
 use crate::world::{in_ms, sleep_ms, soon, World};
 
 suite! {
@@ -53,23 +54,6 @@ fn start(work: impl FnOnce() -> ZxResult + Send + 'static) -> ZxResult<JoinHandl
     })
 }
 
-fn state(thread: &Thread) -> ZxResult<Option<ThreadState>> {
-    let info: ThreadInfo = thread.get_info(InfoTopic::Thread)?;
-    Ok(ThreadState::from_raw(info.state))
-}
-
-/// Waits until a thread blocks in this way.
-fn blocks(thread: &Thread, wanted: ThreadState) -> bool {
-    let deadline = soon();
-    while state(thread) != Ok(Some(wanted)) {
-        if libzx::time::now() > deadline {
-            return false;
-        }
-        sleep_ms(1);
-    }
-    true
-}
-
 /// Suspends a thread that blocks, lets `meanwhile` happen, resumes it.
 fn suspend_in(
     blocked: &JoinHandle,
@@ -77,7 +61,7 @@ fn suspend_in(
     meanwhile: impl FnOnce() -> ZxResult,
 ) -> Case {
     let thread = blocked.thread();
-    check!(blocks(thread, wanted));
+    check!(is_in(thread, wanted));
     let token = ok!(thread.suspend());
     ok!(thread.wait_one(Signals::THREAD_SUSPENDED, soon()));
     check_eq!(ok!(state(thread)), Some(ThreadState::Suspended));
@@ -106,7 +90,7 @@ fn wait_one_goes_on_after_a_suspension(_: &World) -> Case {
         .wait_one(Signals::SIGNALED, soon())
         .map(drop)));
     suspend_in(&blocked, ThreadState::BlockedWaitOne, nothing)?;
-    check!(blocks(blocked.thread(), ThreadState::BlockedWaitOne));
+    check!(is_in(blocked.thread(), ThreadState::BlockedWaitOne));
     ok!(event.signal(Signals::empty(), Signals::SIGNALED));
     check!(wait_for_value(&RESULT, WENT_WELL));
     ok!(blocked.join());
@@ -193,7 +177,7 @@ fn futex_wait_goes_on_after_a_suspension(_: &World) -> Case {
     FUTEX.store(3, Ordering::SeqCst);
     let blocked = ok!(start(|| wait_on_futex(3)));
     suspend_in(&blocked, ThreadState::BlockedFutex, nothing)?;
-    check!(blocks(blocked.thread(), ThreadState::BlockedFutex));
+    check!(is_in(blocked.thread(), ThreadState::BlockedFutex));
     ok!(call(SyscallId::FutexWake, &[address_of(&FUTEX), 1]));
     check!(wait_for_value(&RESULT, WENT_WELL));
     ok!(blocked.join());
@@ -354,7 +338,7 @@ fn waiting_on(handle: u32) -> ZxResult<JoinHandle> {
 fn wait_one_is_cancelled_when_its_transferred_handle_is_read(_: &World) -> Case {
     let (_event, copy) = ok!(event());
     let blocked = ok!(waiting_on(copy.raw()));
-    check!(blocks(blocked.thread(), ThreadState::BlockedWaitOne));
+    check!(is_in(blocked.thread(), ThreadState::BlockedWaitOne));
     let (left, right) = ok!(Channel::create());
     ok!(left.write(b"", vec![copy.into()]));
     sleep_ms(2);
@@ -370,7 +354,7 @@ fn wait_one_is_cancelled_when_its_transferred_handle_is_read(_: &World) -> Case 
 fn wait_one_is_cancelled_when_its_message_is_destroyed(_: &World) -> Case {
     let (_event, copy) = ok!(event());
     let blocked = ok!(waiting_on(copy.raw()));
-    check!(blocks(blocked.thread(), ThreadState::BlockedWaitOne));
+    check!(is_in(blocked.thread(), ThreadState::BlockedWaitOne));
     let (left, right) = ok!(Channel::create());
     ok!(left.write(b"", vec![copy.into()]));
     drop(right);
@@ -382,7 +366,7 @@ fn wait_one_is_cancelled_when_its_message_is_destroyed(_: &World) -> Case {
 fn wait_one_hears_of_signals_while_its_handle_is_in_flight(_: &World) -> Case {
     let (event, copy) = ok!(event());
     let blocked = ok!(waiting_on(copy.raw()));
-    check!(blocks(blocked.thread(), ThreadState::BlockedWaitOne));
+    check!(is_in(blocked.thread(), ThreadState::BlockedWaitOne));
     let (left, _right) = ok!(Channel::create());
     ok!(left.write(b"", vec![copy.into()]));
     ok!(event.signal(Signals::empty(), Signals::SIGNALED));
@@ -394,7 +378,7 @@ fn wait_one_hears_of_signals_while_its_handle_is_in_flight(_: &World) -> Case {
 fn wait_one_is_cancelled_when_its_handle_is_replaced(_: &World) -> Case {
     let (_event, copy) = ok!(event());
     let blocked = ok!(waiting_on(copy.raw()));
-    check!(blocks(blocked.thread(), ThreadState::BlockedWaitOne));
+    check!(is_in(blocked.thread(), ThreadState::BlockedWaitOne));
     let _replaced = ok!(copy.replace(Rights::SAME_RIGHTS));
     check!(wait_for_value(&RESULT, ZxError::Canceled as i32));
     ok!(blocked.join());
@@ -407,7 +391,7 @@ fn wait_many_is_cancelled_when_a_transferred_handle_is_read(_: &World) -> Case {
     let blocked = ok!(start(
         move || libzx::wait_many(&values.map(item), soon()).map(drop)
     ));
-    check!(blocks(blocked.thread(), ThreadState::BlockedWaitMany));
+    check!(is_in(blocked.thread(), ThreadState::BlockedWaitMany));
     let (left, right) = ok!(Channel::create());
     ok!(left.write(b"", vec![copy.into()]));
     sleep_ms(2);
@@ -451,7 +435,7 @@ fn port_wait_outlives_the_close_of_its_handle(_: &World) -> Case {
             &[value as usize, deadline, page.address()],
         )
     }));
-    check!(blocks(blocked.thread(), ThreadState::BlockedPort));
+    check!(is_in(blocked.thread(), ThreadState::BlockedPort));
     drop(Handle::from_raw(value));
     sleep_ms(2);
     check_eq!(RESULT.load(Ordering::SeqCst), 0);

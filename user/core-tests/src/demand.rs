@@ -4,12 +4,13 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicI32, Ordering};
 
 use libzx::{AsHandle, Pager, Port, Rights, Signals, Thread, Vmo, ZxError, ZxResult};
-use zx_abi::info::{InfoTopic, ThreadInfo, ThreadState};
+use zx_abi::info::ThreadState;
 use zx_abi::packet::PageRequestCommand;
 
 use crate::crash::{Ending, Risky};
+use crate::other_thread::is_in;
 use crate::pages::{op, same, stamp_of, stamped, View, COMMIT, PAGE64};
-use crate::world::{in_ms, sleep_ms, soon, Level, World};
+use crate::world::{in_ms, soon, Level, World};
 
 /// The number in page 0 of what [`Demand::supply`] supplies; the others count from there.
 const FIRST: u64 = 0x1000;
@@ -223,19 +224,6 @@ fn read_all(vmo: &Vmo, page: u64, count: u64) -> ZxResult<bool> {
     Ok(numbers
         .zip(page..)
         .all(|(number, page)| number == supplied(page)))
-}
-
-/// Waits until a thread is in a state.
-pub(crate) fn is_in(thread: &Thread, wanted: ThreadState) -> bool {
-    let deadline = soon();
-    loop {
-        let info: ZxResult<ThreadInfo> = thread.get_info(InfoTopic::Thread);
-        match info.map(|info| ThreadState::from_raw(info.state)) {
-            Ok(Some(state)) if state == wanted => return true,
-            _ if libzx::time::now() > deadline => return false,
-            _ => sleep_ms(1),
-        }
-    }
 }
 
 /// Suspends a thread and waits until it stands still; the token keeps it so.

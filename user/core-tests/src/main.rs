@@ -21,6 +21,7 @@ mod demand;
 mod disposition;
 mod memory;
 mod memory_pressure;
+mod other_thread;
 mod pages;
 mod provoked;
 mod runner;

@@ -1,9 +1,7 @@
 //! System calls whose buffers lie in memory that a pager has yet to supply.
 
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec;
-use core::sync::atomic::{AtomicI32, Ordering};
 
 use libzx::{AsHandle, Channel, Event, Fifo, Port, Signals, Socket, Vmo, ZxResult};
 use zx_abi::info::{InfoTopic, ThreadState};
@@ -11,10 +9,11 @@ use zx_abi::syscalls::SyscallId;
 use zx_abi::{PortPacket, Status};
 
 use crate::check::{check, check_eq, fail, fails, home_only, needs, ok, suite, Case};
-use crate::demand::{is_in, Demand, Packet};
+use crate::demand::{Demand, Packet};
 use crate::memory::{arg, call};
+use crate::other_thread::Call;
 use crate::pages::{pages, stamp_of, stamped, View};
-use crate::world::{soon, World};
+use crate::world::World;
 
 suite! {
     "PagerBuffer":
@@ -56,14 +55,6 @@ struct Buffer {
     view: View,
 }
 
-/// A call made in a thread of its own.
-struct Call {
-    thread: libzx::thread::JoinHandle,
-    result: Arc<AtomicI32>,
-}
-
-const BUSY: i32 = 1;
-
 impl Buffer {
     fn new() -> ZxResult<Self> {
         let demand = Demand::new()?;
@@ -87,12 +78,12 @@ impl Buffer {
 
     /// Makes a call in a thread, waits for the request, supplies `bytes`, gives the call's result.
     fn during(&self, bytes: &[u8], id: SyscallId, args: &[usize]) -> Result<ZxResult, String> {
-        let started = start(id, args).map_err(|error| alloc::format!("starting: {error}"))?;
+        let started = Call::start(id, args).map_err(|error| alloc::format!("starting: {error}"))?;
         let asked = self.demand.next();
         if asked != Ok(Packet::Read(KEY, 0, 1)) {
             return Err(alloc::format!("asked for {asked:?}"));
         }
-        if !is_in(started.thread.thread(), ThreadState::BlockedPager) {
+        if !started.is_in(ThreadState::BlockedPager) {
             return Err("does not wait for its pager".into());
         }
         self.supply(bytes)
@@ -105,27 +96,6 @@ impl Buffer {
         let mut bytes = [0; N];
         self.vmo.read(&mut bytes, offset)?;
         Ok(bytes)
-    }
-}
-
-fn start(id: SyscallId, args: &[usize]) -> ZxResult<Call> {
-    let result = Arc::new(AtomicI32::new(BUSY));
-    let told = Arc::clone(&result);
-    let args = args.to_vec();
-    let thread = libzx::thread::spawn("caller", move || {
-        told.store(libzx::raw::status(id, &args).0, Ordering::SeqCst);
-    })?;
-    Ok(Call { thread, result })
-}
-
-impl Call {
-    /// Waits for the call to end.
-    fn end(self) -> ZxResult {
-        self.thread
-            .thread()
-            .wait_one(Signals::THREAD_TERMINATED, soon())?;
-        self.thread.join()?;
-        Status(self.result.load(Ordering::SeqCst)).into_result()
     }
 }
 
@@ -158,7 +128,7 @@ fn vmo_write_reads_its_bytes(_: &World) -> Case {
 fn vmo_write_reads_bytes_of_several_pages(_: &World) -> Case {
     let buffer = ok!(Buffer::new());
     let vmo = ok!(pages(2));
-    let started = ok!(start(
+    let started = ok!(Call::start(
         SyscallId::VmoWrite,
         &[arg(&vmo), buffer.at(0), 0, 8192]
     ));
@@ -190,11 +160,14 @@ fn vmo_read_writes_its_bytes(_: &World) -> Case {
 
 fn vmo_read_of_a_pagers_vmo_into_a_pagers_vmo(_: &World) -> Case {
     let (from, to) = (ok!(Buffer::new()), ok!(Buffer::new()));
-    let started = ok!(start(SyscallId::VmoRead, &[arg(&from.vmo), to.at(0), 0, 8]));
+    let started = ok!(Call::start(
+        SyscallId::VmoRead,
+        &[arg(&from.vmo), to.at(0), 0, 8]
+    ));
     // Either is asked for first; both are needed.
     let mut supplied = 0;
     while supplied < 2 {
-        check!(is_in(started.thread.thread(), ThreadState::BlockedPager));
+        check!(started.is_in(ThreadState::BlockedPager));
         for side in [&from, &to] {
             if side.demand.port.wait(0).is_ok() {
                 ok!(side.supply(b"both ends"));
@@ -426,8 +399,11 @@ fn stream_reads_and_writes_its_vectors(_: &World) -> Case {
 fn a_detached_buffer_is_refused(_: &World) -> Case {
     let buffer = ok!(Buffer::new());
     let vmo = ok!(pages(1));
-    let started = ok!(start(SyscallId::VmoWrite, &[arg(&vmo), buffer.at(0), 0, 8]));
-    check!(is_in(started.thread.thread(), ThreadState::BlockedPager));
+    let started = ok!(Call::start(
+        SyscallId::VmoWrite,
+        &[arg(&vmo), buffer.at(0), 0, 8]
+    ));
+    check!(started.is_in(ThreadState::BlockedPager));
     ok!(buffer.demand.pager.detach(&buffer.vmo));
     fails!(started.end(), InvalidArgs);
     fails!(
@@ -444,12 +420,12 @@ fn a_detached_buffer_is_refused(_: &World) -> Case {
 fn a_buffer_that_is_supplied_and_unmapped_is_refused(_: &World) -> Case {
     let Buffer { demand, vmo, view } = ok!(Buffer::new());
     let target = ok!(pages(1));
-    let started = ok!(start(
+    let started = ok!(Call::start(
         SyscallId::VmoWrite,
         &[arg(&target), view.at(0), 0, 8]
     ));
     check_eq!(ok!(demand.next()), Packet::Read(KEY, 0, 1));
-    check!(is_in(started.thread.thread(), ThreadState::BlockedPager));
+    check!(started.is_in(ThreadState::BlockedPager));
     drop(view);
     ok!(demand.supply(&vmo, 0, 1));
     fails!(started.end(), InvalidArgs);
@@ -461,10 +437,10 @@ fn a_suspended_call_goes_on_with_its_buffer(world: &World) -> Case {
     let buffer = ok!(Buffer::new());
     let (left, right) = ok!(Channel::create());
     let args = [arg(&left), 0, buffer.at(0), 7, 0, 0];
-    let started = ok!(start(SyscallId::ChannelWrite, &args));
+    let started = ok!(Call::start(SyscallId::ChannelWrite, &args));
     check_eq!(ok!(buffer.demand.next()), Packet::Read(KEY, 0, 1));
-    check!(is_in(started.thread.thread(), ThreadState::BlockedPager));
-    drop(ok!(crate::demand::suspended(started.thread.thread())));
+    check!(started.is_in(ThreadState::BlockedPager));
+    drop(ok!(crate::demand::suspended(started.thread())));
     check_eq!(ok!(buffer.demand.next()), Packet::Read(KEY, 0, 1));
     ok!(buffer.supply(b"message"));
     ok!(started.end());
@@ -478,7 +454,7 @@ fn a_buffer_across_a_page_asks_for_both(_: &World) -> Case {
     let buffer = ok!(Buffer::new());
     let (left, right) = ok!(Channel::create());
     let args = [arg(&left), 0, buffer.at(4094), 4, 0, 0];
-    let started = ok!(start(SyscallId::ChannelWrite, &args));
+    let started = ok!(Call::start(SyscallId::ChannelWrite, &args));
     for page in 0..2 {
         check_eq!(ok!(buffer.demand.next()), Packet::Read(KEY, page, 1));
         ok!(buffer.demand.supply(&buffer.vmo, page, 1));

@@ -7,8 +7,9 @@ use zx_abi::syscalls::SyscallId;
 
 use crate::check::{check, check_eq, fails, home_only, ok, suite, Case};
 use crate::crash::{Ending, Risky};
-use crate::demand::{both_ways, is_in, Demand, Outcome, Packet, Reader, Way};
+use crate::demand::{both_ways, Demand, Outcome, Packet, Reader, Way};
 use crate::memory::{arg, call};
+use crate::other_thread::is_in;
 use crate::pages::{pages, PAGE64};
 use crate::world::World;
 

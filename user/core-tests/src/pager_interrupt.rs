@@ -11,8 +11,9 @@ use crate::check::{check, check_eq, fail, ok, skip, suite, Case};
 use crate::child::Mode;
 use crate::crash::{Ending, Risky};
 use crate::demand::{
-    both_ways, detached, is_in, supplied, suspended, Demand, Outcome, Packet, Reader, Way,
+    both_ways, detached, supplied, suspended, Demand, Outcome, Packet, Reader, Way,
 };
+use crate::other_thread::is_in;
 use crate::pages::{same, stamped, stamps, Region};
 use crate::world::{sleep_ms, soon, World};
 

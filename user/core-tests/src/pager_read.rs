@@ -7,7 +7,8 @@ use libzx::{Signals, Vmo};
 use zx_abi::info::ThreadState;
 
 use crate::check::{check, check_eq, fail, ok, suite, Case};
-use crate::demand::{both_ways, is_in, page_shows, supplied, Demand, Outcome, Packet, Reader, Way};
+use crate::demand::{both_ways, page_shows, supplied, Demand, Outcome, Packet, Reader, Way};
+use crate::other_thread::is_in;
 use crate::pages::{committed, stamp, View};
 use crate::world::{sleep_ms, soon, World};
 

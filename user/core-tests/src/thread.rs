@@ -4,12 +4,13 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicI32, Ordering};
 
 use libzx::{AsHandle, Event, Handle, Port, Rights, Signals, Thread, ZxResult};
-use zx_abi::info::{InfoTopic, ThreadInfo, ThreadState, ThreadStatsInfo};
+use zx_abi::info::{InfoTopic, ThreadState, ThreadStatsInfo};
 use zx_abi::syscalls::SyscallId;
 use zx_abi::ObjectType;
 
 use crate::check::{check, check_eq, fail, fails, home_only, ok, suite, Case};
 use crate::memory::{address_of, arg, call, wait_for_value, Scratch};
+use crate::other_thread::{is_in, state};
 use crate::world::{basic_info, in_ms, sleep_ms, soon, World};
 
 suite! {
@@ -35,23 +36,6 @@ suite! {
 
 fn new_thread() -> ZxResult<Thread> {
     Thread::create(&libzx::own_process(), "new")
-}
-
-fn state(thread: &Thread) -> ZxResult<Option<ThreadState>> {
-    let info: ThreadInfo = thread.get_info(InfoTopic::Thread)?;
-    Ok(ThreadState::from_raw(info.state))
-}
-
-/// Waits until a thread has a state.
-fn reaches(thread: &Thread, wanted: ThreadState) -> bool {
-    let deadline = soon();
-    while state(thread) != Ok(Some(wanted)) {
-        if libzx::time::now() > deadline {
-            return false;
-        }
-        sleep_ms(1);
-    }
-    true
 }
 
 fn new_ones_have_the_usual_rights(_: &World) -> Case {
@@ -100,7 +84,7 @@ fn one_that_ran_is_dead(_: &World) -> Case {
     let thread = ok!(spawned.thread().duplicate(Rights::SAME_RIGHTS));
     ok!(spawned.join());
     check!(ok!(thread.signals_now(Signals::all())).contains(Signals::THREAD_TERMINATED));
-    check!(reaches(&thread, ThreadState::Dead));
+    check!(is_in(&thread, ThreadState::Dead));
     Ok(())
 }
 
@@ -133,13 +117,13 @@ fn the_blocking_call_shows_in_the_state(_: &World) -> Case {
         let deadline = usize::try_from(soon()).unwrap_or(0);
         let _ = call(SyscallId::FutexWait, &[address_of(&FUTEX), 0, 0, deadline]);
     }));
-    check!(reaches(blocked.thread(), ThreadState::BlockedWaitOne));
+    check!(is_in(blocked.thread(), ThreadState::BlockedWaitOne));
     ok!(event.signal(Signals::empty(), Signals::SIGNALED));
-    check!(reaches(blocked.thread(), ThreadState::BlockedWaitMany));
+    check!(is_in(blocked.thread(), ThreadState::BlockedWaitMany));
     ok!(event.signal(Signals::empty(), Signals::USER_0));
-    check!(reaches(blocked.thread(), ThreadState::BlockedPort));
+    check!(is_in(blocked.thread(), ThreadState::BlockedPort));
     ok!(port.queue(&zx_abi::PortPacket::user(1, zx_abi::Status::OK, [0; 32])));
-    check!(reaches(blocked.thread(), ThreadState::BlockedFutex));
+    check!(is_in(blocked.thread(), ThreadState::BlockedFutex));
     ok!(call(SyscallId::FutexWake, &[address_of(&FUTEX), 1]));
     ok!(blocked.join());
     Ok(())
@@ -147,7 +131,7 @@ fn the_blocking_call_shows_in_the_state(_: &World) -> Case {
 
 fn a_sleeping_one_says_so(_: &World) -> Case {
     let sleeper = ok!(libzx::thread::spawn("sleeper", || sleep_ms(30)));
-    check!(reaches(sleeper.thread(), ThreadState::BlockedSleeping));
+    check!(is_in(sleeper.thread(), ThreadState::BlockedSleeping));
     ok!(sleeper.join());
     Ok(())
 }
@@ -158,7 +142,7 @@ fn its_running_time_is_told(_: &World) -> Case {
         while libzx::time::now() < end {}
         sleep_ms(20);
     }));
-    check!(reaches(busy.thread(), ThreadState::BlockedSleeping));
+    check!(is_in(busy.thread(), ThreadState::BlockedSleeping));
     let stats: ThreadStatsInfo = ok!(busy.thread().get_info(InfoTopic::ThreadStats));
     check!(stats.total_runtime >= 1_000_000);
     check!(stats.total_runtime < 10_000_000_000);
