@@ -5,7 +5,9 @@ use crate::vmo::{ask_for, transfer};
 use crate::Caller;
 use alloc::vec::Vec;
 use core::ops::Range;
+use kernel_hal::addr::USER_TOP;
 use kernel_hal::user::{UserIn, UserOut};
+use kernel_hal::VirtAddr;
 use zircon_object::object::{Handle, TypedObject};
 use zircon_object::vm::stream::At;
 use zircon_object::vm::{Stream, Vmo};
@@ -242,13 +244,11 @@ fn copy(
         let left = usize::try_from(range.end - at).unwrap_or(usize::MAX);
         let len = buffer.capacity.min(left);
         if len != 0 {
-            // What the copy met missing is the program's loss: the call cannot be made again once its range is fixed.
-            step(at, buffer.buffer, len).map_err(|error| {
-                if error == ZxError::ShouldWait {
-                    ZxError::NotFound
-                } else {
-                    error
-                }
+            step(at, buffer.buffer, len).map_err(|error| match error {
+                // What the copy met missing is the program's loss: the call cannot be made again once its range is fixed.
+                ZxError::ShouldWait => ZxError::NotFound,
+                ZxError::InvalidArgs => why_not_copied(caller, buffer.buffer, len),
+                error => error,
             })?;
             at += len as u64;
         }
@@ -257,4 +257,20 @@ fn copy(
         actual,
         &usize::try_from(at - range.start).unwrap_or(usize::MAX),
     )
+}
+
+/// What a buffer is refused with that could not be copied as a whole. Streams say where nothing is mapped, other calls do not
+/// (`facts/calls.md`, section 12).
+#[cold]
+fn why_not_copied(caller: &Caller<'_>, buffer: VirtAddr, len: usize) -> ZxError {
+    let end = buffer.saturating_add(len);
+    let mut at = buffer;
+    while at < end.min(USER_TOP) {
+        match caller.process().space().mapped_after(at) {
+            Ok(mapped) => at += mapped,
+            Err(_) => return ZxError::NotFound,
+        }
+        kernel_hal::cpu::interrupt_window();
+    }
+    ZxError::InvalidArgs
 }

@@ -2,11 +2,11 @@
 
 use alloc::vec;
 
-use libzx::{Rights, Stream, ZxError};
+use libzx::{Mapping, Rights, Stream, ZxError, ZxResult};
 use zx_abi::syscalls::SyscallId;
 
 use crate::check::{check_eq, fails, needs, ok, suite, Case};
-use crate::memory::{arg, call, Scratch, BAD_ADDRESSES};
+use crate::memory::{arg, call, Edge, Scratch, BAD_ADDRESSES};
 use crate::pages::{pages, resizable, PAGE64};
 use crate::stream::{content, vectors, with_content, BOTH, CURRENT, END, START};
 use crate::world::World;
@@ -17,6 +17,8 @@ suite! {
     positions_that_are_none_are_refused,
     empty_vectors_are_fine,
     bad_vectors_are_refused,
+    buffers_without_memory_are_not_found,
+    buffers_that_may_not_be_written_are_refused,
     vectors_that_overflow_are_refused,
     offsets_that_overflow_are_refused,
     unknown_options_are_refused,
@@ -138,6 +140,64 @@ fn bad_vectors_are_refused(_: &World) -> Case {
     for id in [SyscallId::StreamReadvAt, SyscallId::StreamWritevAt] {
         fails!(call(id, &[0, 0, 0, 0, 0, 0]), InvalidArgs);
     }
+    Ok(())
+}
+
+/// A vector with one buffer at an address of its own, whether something is there or not.
+fn vector_at(address: usize, len: usize) -> ZxResult<Scratch> {
+    let mut page = Scratch::new()?;
+    page.put(0, &[address, len]);
+    Ok(page)
+}
+
+/// What reading and writing say about a buffer, at the position and elsewhere.
+fn with_buffer(stream: &Stream, address: usize, len: usize) -> ZxResult<[ZxResult; 4]> {
+    let page = vector_at(address, len)?;
+    let (handle, at) = (arg(stream), page.address());
+    Ok([
+        call(SyscallId::StreamReadvAt, &[handle, 0, 0, at, 1, 0]),
+        call(SyscallId::StreamWritevAt, &[handle, 0, 0, at, 1, 0]),
+        stream
+            .seek(START, 0)
+            .and_then(|_| call(SyscallId::StreamReadv, &[handle, 0, at, 1, 0])),
+        stream
+            .seek(START, 0)
+            .and_then(|_| call(SyscallId::StreamWritev, &[handle, 0, at, 1, 0])),
+    ])
+}
+
+fn buffers_without_memory_are_not_found(_: &World) -> Case {
+    needs!(StreamCreate);
+    let vmo = ok!(with_content(b"abcdefgh"));
+    let stream = ok!(Stream::create(BOTH, &vmo, 0));
+    let edge = ok!(Edge::new());
+    for address in [0, 0x1000, edge.before_end(4)] {
+        check_eq!(
+            ok!(with_buffer(&stream, address, 8)),
+            [Err(ZxError::NotFound); 4]
+        );
+    }
+    // Beyond what a program can have, there is nothing to find.
+    for address in [0x7fff_ffff_f000, 0x8000_0000_0000, 0xffff_ffff_8010_0000] {
+        check_eq!(
+            ok!(with_buffer(&stream, address, 8)),
+            [Err(ZxError::InvalidArgs); 4]
+        );
+    }
+    check_eq!(ok!(content(&vmo)), 8);
+    Ok(())
+}
+
+fn buffers_that_may_not_be_written_are_refused(_: &World) -> Case {
+    needs!(StreamCreate);
+    let vmo = ok!(with_content(b"abcdefgh"));
+    let stream = ok!(Stream::create(BOTH, &vmo, 0));
+    let memory = ok!(Mapping::readable(&ok!(pages(1))));
+    let refused = Err(ZxError::InvalidArgs);
+    check_eq!(
+        ok!(with_buffer(&stream, memory.address(), 8)),
+        [refused, Ok(()), refused, Ok(())]
+    );
     Ok(())
 }
 
