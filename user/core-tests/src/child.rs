@@ -78,6 +78,8 @@ modes! {
     CreateChannel = "create-channel",
     /// Says whether an event could be created.
     CreateEvent = "create-event",
+    /// Says whether memory could be made executable.
+    MarkExecutable = "mark-executable",
     /// Tries everything that job policy can forbid to create: how many were not denied.
     CreateAll = "create-all",
     /// Uses a bad handle, and says what came out.
@@ -173,6 +175,11 @@ fn run(mode: Mode, given: Option<Vmo>) -> ZxResult<i64> {
         Mode::GarbageSyscall => run_code(&[0x48, 0xb8, 43, 0, 0, 0, 1, 0, 0, 0, 0x0f, 0x05]),
         Mode::CreateChannel => Ok(negated(Channel::create().map(drop))),
         Mode::CreateEvent => Ok(negated(Event::create().map(drop))),
+        Mode::MarkExecutable => {
+            let vmo = Vmo::create(PAGE as u64, 0)?;
+            let executable = vmo.replace_as_executable(&libzx::Unowned(0));
+            Ok(negated(executable.map(drop)))
+        }
         Mode::CreateAll => Ok(not_denied()?),
         Mode::FloodChannel => {
             let (left, _right) = Channel::create()?;

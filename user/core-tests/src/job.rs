@@ -7,7 +7,7 @@ use zx_abi::info::{HandleBasicInfo, InfoTopic, JobInfo, RETCODE_SYSCALL_KILL};
 use zx_abi::syscalls::SyscallId;
 use zx_abi::{ObjectType, ZxError};
 
-use crate::check::{check, check_eq, fail, fails, needs, ok, skip, suite, Case};
+use crate::check::{check, check_eq, fail, fails, home_only, needs, ok, skip, suite, Case};
 use crate::child::Mode;
 use crate::memory::{arg, call, Scratch};
 use crate::world::{basic_info, rights_of, soon, World};
@@ -29,6 +29,7 @@ suite! {
     policy_denies_what_it_names,
     policy_can_kill,
     policy_for_everything_new,
+    policy_denies_making_memory_executable,
     policy_denies_each_kind_that_it_names,
     policy_arguments_are_checked,
     policy_is_fixed_once_there_are_children,
@@ -228,6 +229,7 @@ const BAD_HANDLE: u32 = 0;
 const NEW_ANY: u32 = 3;
 const NEW_CHANNEL: u32 = 5;
 const NEW_EVENT: u32 = 6;
+const AMBIENT_MARK_VMO_EXEC: u32 = 14;
 const ALLOW: u32 = 0;
 const DENY: u32 = 1;
 const KILL: u32 = 4;
@@ -282,6 +284,18 @@ fn policy_for_everything_new(world: &World) -> Case {
     check_eq!(code_of(world, &job, Mode::CreateEvent)?, 0);
     let bad_handle = -i64::from(ZxError::BadHandle as i32);
     check_eq!(code_of(world, &job, Mode::BadHandle)?, bad_handle);
+    Ok(())
+}
+
+fn policy_denies_making_memory_executable(world: &World) -> Case {
+    needs!(JobSetPolicy, VmoReplaceAsExecutable);
+    home_only!(world);
+    let job = child(world)?;
+    check_eq!(code_of(world, &job, Mode::MarkExecutable)?, 0);
+    let job = child(world)?;
+    ok!(set_policy(&job, 1, &[[AMBIENT_MARK_VMO_EXEC, DENY]]));
+    let denied = -i64::from(ZxError::AccessDenied as i32);
+    check_eq!(code_of(world, &job, Mode::MarkExecutable)?, denied);
     Ok(())
 }
 

@@ -48,6 +48,8 @@ mod futex;
 mod futex_owner;
 mod handle;
 mod handle_limit;
+mod interrupt;
+mod ioports;
 mod job;
 mod memory_info;
 mod memory_mapping;
@@ -69,6 +71,7 @@ mod resource;
 mod socket;
 mod stream;
 mod stream_rule;
+mod system;
 mod system_event;
 mod task;
 mod thread;
@@ -152,6 +155,9 @@ const SUITES: &[&Suite] = &[
     &object_info::SUITE,
     &user_pointer::SUITE,
     &vdso::SUITE,
+    &interrupt::SUITE,
+    &ioports::SUITE,
+    &system::SUITE,
     &debuglog::SUITE,
     &resource::SUITE,
     &job::SUITE,

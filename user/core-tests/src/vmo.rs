@@ -3,13 +3,14 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use libzx::{AsHandle, Event, Handle, Mapping, Rights, Signals, Vmo, ZxResult};
+use libzx::{AsHandle, Event, Handle, Mapping, Rights, Signals, Vmo, ZxError, ZxResult};
 use zx_abi::info::{InfoTopic, VmoInfo, VmoInfoFlags};
 use zx_abi::syscalls::SyscallId;
 use zx_abi::ObjectType;
 
-use crate::check::{check, check_eq, fails, home_only, needs, ok, suite, Case};
-use crate::memory::{arg, call, BAD_ADDRESSES, PAGE};
+use crate::check::{check, check_eq, fails, home_only, needs, ok, skip, suite, Case};
+use crate::memory::{arg, call, Scratch, BAD_ADDRESSES, PAGE};
+use crate::resource::create as resource;
 use crate::world::{rights_of, Level, World};
 
 suite! {
@@ -44,6 +45,7 @@ suite! {
     child_options_are_checked,
     rights_of_children_follow_the_parents,
     executable_comes_by_replacing,
+    only_a_resource_for_it_makes_executable,
     mappings_and_calls_see_the_same_memory,
     cache_policy_values_are_checked_first,
 }
@@ -439,6 +441,37 @@ fn executable_comes_by_replacing(_: &World) -> Case {
         Rights::default_for(ObjectType::Vmo) | Rights::EXECUTE
     );
     check!(arg(&vmo) == value || call(SyscallId::HandleClose, &[value]).is_err());
+    Ok(())
+}
+
+fn only_a_resource_for_it_makes_executable(world: &World) -> Case {
+    needs!(VmoReplaceAsExecutable);
+    let replace = |vmex: usize| -> ZxResult {
+        let page = Scratch::new()?;
+        let vmo = Handle::from(Vmo::create(SIZE, 0)?).into_raw() as usize;
+        let args = [vmo, vmex, page.address()];
+        let replaced = call(SyscallId::VmoReplaceAsExecutable, &args);
+        // The handle is given up whatever comes of it.
+        match call(SyscallId::HandleClose, &[vmo]) {
+            Err(ZxError::BadHandle) => {}
+            _ => return Err(ZxError::Internal),
+        }
+        replaced?;
+        drop(Handle::from_raw(page.u32(0)));
+        Ok(())
+    };
+    fails!(replace(arg(&ok!(Event::create()))), WrongType);
+    fails!(replace(0x7ff7), BadHandle);
+    let Some(root) = &world.resource else {
+        skip!("no root resource");
+    };
+    ok!(replace(arg(root)));
+    let (vmex, ports) = (5, 2);
+    ok!(replace(arg(&ok!(resource(root, vmex, 0, 0)))));
+    fails!(
+        replace(arg(&ok!(resource(root, ports, 0x80, 4)))),
+        WrongType
+    );
     Ok(())
 }
 
