@@ -93,7 +93,8 @@ impl Thread {
         &self.timer
     }
 
-    /// Starts the thread with these registers.
+    /// Starts the thread with these registers. It counts as running from now on; one that is suspended shows that when it
+    /// stops before its first instruction.
     ///
     /// # Errors
     /// - `BadState`: it was started before, or the process does not run.
@@ -103,14 +104,13 @@ impl Thread {
         let context =
             try_box_with(|| UserContext::with_vector(entry, stack, [arg1, arg2], vector))?;
         let this = self.this.upgrade().ok_or(ZxError::BadState)?;
-        let suspended = {
+        {
             let mut inner = self.inner.lock();
             if inner.phase != Phase::New {
                 return Err(ZxError::BadState);
             }
             inner.phase = Phase::Running;
-            inner.suspends > 0
-        };
+        }
         let started = self
             .process
             .add_thread(this.clone())
@@ -120,12 +120,10 @@ impl Thread {
             self.inner.lock().phase = Phase::New;
             return Err(error);
         }
-        if !suspended {
-            self.base
-                .signals()
-                .change(Signals::empty(), Signals::THREAD_RUNNING)
-                .wake();
-        }
+        self.base
+            .signals()
+            .change(Signals::empty(), Signals::THREAD_RUNNING)
+            .wake();
         Ok(())
     }
 

@@ -17,6 +17,7 @@ suite! {
     it_stands_and_goes_on_many_times,
     others_of_its_process_go_on,
     one_suspended_before_its_start_stands_at_its_first_instruction,
+    one_suspended_before_its_start_runs_until_it_has_stopped,
     one_suspended_and_resumed_before_its_start_runs,
     one_in_a_call_is_suspended_and_calls_again,
     one_that_waits_for_a_port_gets_the_packet_after,
@@ -75,6 +76,30 @@ fn one_suspended_before_its_start_stands_at_its_first_instruction(world: &World)
     check_eq!(ok!(mini.word(0)), 0);
     drop(token);
     ok!(mini.wait_for_word(0, 1));
+    Ok(())
+}
+
+/// Its start counts as running, until it stops before its first instruction: state and signals say the same at any time.
+fn one_suspended_before_its_start_runs_until_it_has_stopped(world: &World) -> Case {
+    for _ in 0..10 {
+        let mut code = Code::new();
+        code.spin();
+        let mini = mini(world, &code)?;
+        let token = ok!(mini.thread.suspend());
+        ok!(mini.start());
+        let running = mini.thread.wait_one(Signals::THREAD_RUNNING, 0).is_ok();
+        let after = ok!(state(&mini.thread));
+        let suspended = mini.thread.wait_one(Signals::THREAD_SUSPENDED, 0).is_ok();
+        check!(running || suspended);
+        check!(
+            after == Some(ThreadState::Suspended) || running && after == Some(ThreadState::Running)
+        );
+        ok!(mini.thread.wait_one(Signals::THREAD_SUSPENDED, soon()));
+        check_eq!(ok!(state(&mini.thread)), Some(ThreadState::Suspended));
+        fails!(mini.thread.wait_one(Signals::THREAD_RUNNING, 0), TimedOut);
+        drop(token);
+        ok!(mini.thread.wait_one(Signals::THREAD_RUNNING, soon()));
+    }
     Ok(())
 }
 
