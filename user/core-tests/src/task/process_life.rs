@@ -4,10 +4,16 @@ use libzx::{
     AsHandle, Channel, Event, EventPair, Handle, Process, Rights, Signals, Thread, VmOptions, Vmo,
 };
 use mini_process::{Code, MiniProcess, Register, CODE, DATA, PAGE, STACK};
-use zx_abi::info::{InfoTopic, ProcessInfo, RETCODE_EXCEPTION_KILL, RETCODE_SYSCALL_KILL};
+use zx_abi::info::{
+    InfoTopic, ProcessInfo, ThreadState, RETCODE_EXCEPTION_KILL, RETCODE_SYSCALL_KILL,
+    RETCODE_VDSO_KILL,
+};
 use zx_abi::syscalls::SyscallId;
+use zx_abi::thread_state::{GeneralRegs, ThreadStateKind};
 
-use super::subject::{calling, counting, ends_with, is_counting, job, mini, standing, vdso, SAME};
+use super::subject::{
+    calling, counting, ends_with, is_counting, job, mini, reaches, standing, stop, vdso, SAME,
+};
 use crate::check::{check, check_eq, fail, fails, home_only, ok, suite, Case};
 use crate::child::Mode;
 use crate::memory::{arg, call, Scratch, BAD_ADDRESSES};
@@ -23,6 +29,7 @@ suite! {
     an_exit_ends_all_its_threads,
     the_first_thread_may_end_before_others,
     a_fault_ends_it_with_a_code_of_its_own,
+    a_call_begun_within_a_call_ends_it,
     processes_that_hold_each_other_can_be_killed,
     one_that_waits_for_itself_can_end,
     many_may_be_made_and_killed_while_their_job_dies,
@@ -152,7 +159,7 @@ fn an_exit_ends_all_its_threads(world: &World) -> Case {
     ok!(mini.start());
     let spinning = ok!(mini.add_thread(CODE, 1));
     let stopped = ok!(mini.add_thread(CODE, 2));
-    let _token = super::subject::stop(&stopped)?;
+    let _token = stop(&stopped)?;
     ok!(mini.set_word(1, 1));
     ends_with(&mini.process, 9)?;
     for thread in [&mini.thread, &spinning, &stopped] {
@@ -193,6 +200,41 @@ fn a_fault_ends_it_with_a_code_of_its_own(world: &World) -> Case {
     let mini = mini(world, &code)?;
     ok!(mini.start());
     ends_with(&mini.process, RETCODE_EXCEPTION_KILL)
+}
+
+/// The vDSO never does that: it repeats or finishes a call that was interrupted before it returns.
+fn a_call_begun_within_a_call_ends_it(world: &World) -> Case {
+    const ARGS: usize = 8;
+    let mut again = 0;
+    let mini = ok!(MiniProcess::with_vdso(
+        &job(world)?,
+        vdso(world)?,
+        |code, function| {
+            code.store(0, Register::Rdi);
+            again = code.here();
+            code.load(Register::Rdi, 0).set(Register::Rsi, 0);
+            code.set(Register::Rdx, i64::MAX as u64);
+            code.set(Register::Rcx, (DATA + ARGS * 8) as u64);
+            code.set(Register::R8, (DATA + 0x800) as u64);
+            code.set(Register::R9, (DATA + 0x808) as u64);
+            code.call(function(SyscallId::ChannelCall));
+            code.spin();
+        }
+    ));
+    // Request, its handles, reply, its handles; 4 bytes to write, room for 64.
+    let (request, reply) = ((DATA + 0x900) as u64, (DATA + 0xa00) as u64);
+    for (index, word) in [request, 0, reply, 0, 4, 64].into_iter().enumerate() {
+        ok!(mini.set_word(ARGS + index, word));
+    }
+    let (client, _server) = ok!(Channel::create());
+    ok!(mini.start_with(client.into()));
+    reaches(&mini.thread, ThreadState::BlockedChannel)?;
+    let token = stop(&mini.thread)?;
+    let mut regs: GeneralRegs = ok!(mini.thread.read_state(ThreadStateKind::GeneralRegs));
+    regs.rip = again as u64;
+    ok!(mini.thread.write_state(ThreadStateKind::GeneralRegs, &regs));
+    drop(token);
+    ends_with(&mini.process, RETCODE_VDSO_KILL)
 }
 
 fn processes_that_hold_each_other_can_be_killed(world: &World) -> Case {
