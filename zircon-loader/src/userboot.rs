@@ -12,7 +12,7 @@ use zircon_object::ipc::{Channel, Message};
 use zircon_object::object::{Handle, TypedObject};
 use zircon_object::runtime;
 use zircon_object::task::{Job, Process, Thread};
-use zircon_object::vm::memory_watchdog::{self, Watermarks};
+use zircon_object::vm::memory_watchdog::{self, OomBehavior, Watermarks};
 use zircon_object::vm::{Perms, Resizable, VmarOptions, Vmo};
 use zircon_syscall::VdsoAbi;
 use zx_abi::limits::INITIAL_STACK_SIZE;
@@ -37,7 +37,8 @@ pub fn start(images: &BootImages) -> Result<Arc<Process>, LoadError> {
     let job = Job::new_root().during("root job")?;
     let words = all_words(images.zbi, images.cmdline);
     let marks = Watermarks::for_machine(kernel_hal::frame::stats().total).with_words(&words);
-    memory_watchdog::start(job.clone(), marks).during("memory watchdog")?;
+    let behavior = OomBehavior::of_words(&words);
+    memory_watchdog::start(job.clone(), marks, behavior).during("memory watchdog")?;
     let vdso = load_vdso(images.vdso)?;
     let layout = vdso::rodso(images.userboot).map_err(|error| bad("userboot", error))?;
     let userboot = vmo_of(

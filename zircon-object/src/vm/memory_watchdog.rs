@@ -2,7 +2,8 @@
 //!
 //! The frame allocator says when the number of free frames leaves a range. A lower level shows at once; a higher one only
 //! when it has lasted [`HYSTERESIS_NS`], so that programs do not start to spend what others have just given back. When the level is
-//! out-of-memory the job tree is searched for one with KILL_ON_OOM, again after [`RECOVERY_NS`] as long as that did not help.
+//! out-of-memory the job tree is searched for one with KILL_ON_OOM, again after [`RECOVERY_NS`] as long as that did not help; or,
+//! if the command line says so, the machine is rebooted after [`REBOOT_NS`].
 
 use crate::object::KernelObject;
 use crate::runtime::{EXECUTOR, TIMERS};
@@ -14,8 +15,9 @@ use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::Poll;
 use executor::{Action, Priority, TaskHandle, TimerSlot};
+use kernel_hal::cpu::{End, PowerAction};
 use kernel_hal::sync::Mutex;
-use kernel_hal::{frame, time};
+use kernel_hal::{cpu, frame, time};
 use zx_abi::power::SystemEvent;
 use zx_abi::{ZxError, ZxResult};
 
@@ -23,6 +25,8 @@ use zx_abi::{ZxError, ZxResult};
 const HYSTERESIS_NS: i64 = 10_000_000_000;
 /// How long a killed job has to give its memory back before another one is killed.
 const RECOVERY_NS: i64 = 500_000_000;
+/// How long programs have to save what they can before the machine is rebooted.
+const REBOOT_NS: i64 = 8_000_000_000;
 /// Pages per MiB.
 const MIB: usize = 256;
 /// How far beyond a mark memory must be before the level changes, pages.
@@ -89,11 +93,33 @@ impl Watermarks {
     }
 }
 
+/// What is done when memory runs out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OomBehavior {
+    /// Jobs with KILL_ON_OOM are killed.
+    KillJobs,
+    /// Programs are told, and the machine is rebooted.
+    Reboot,
+}
+
+impl OomBehavior {
+    /// As the word `kernel.oom.behavior=jobkill` or `=reboot` of a command line says; jobs are killed unless one does.
+    #[must_use]
+    pub fn of_words(cmdline: &str) -> Self {
+        let words = cmdline.split_ascii_whitespace();
+        let values = words.filter_map(|word| word.strip_prefix("kernel.oom.behavior="));
+        match values.last() {
+            Some("reboot") => Self::Reboot,
+            Some(_) | None => Self::KillJobs,
+        }
+    }
+}
+
 /// Starts watching; `root` is where jobs to kill are looked for.
 ///
 /// # Errors
 /// - `NoMemory`: the kernel heap is exhausted.
-pub fn start(root: Arc<Job>, marks: Watermarks) -> ZxResult {
+pub fn start(root: Arc<Job>, marks: Watermarks, behavior: OomBehavior) -> ZxResult {
     for level in [
         SystemEvent::OutOfMemory,
         SystemEvent::MemoryPressureCritical,
@@ -110,7 +136,7 @@ pub fn start(root: Arc<Job>, marks: Watermarks) -> ZxResult {
         marks.warning / MIB
     );
     let task = EXECUTOR
-        .spawn(watch(root, marks, timer))
+        .spawn(watch(root, marks, behavior, timer))
         .map_err(|_| ZxError::NoMemory)?;
     if let Some(highest) = Priority::new(31) {
         task.set_priority(highest);
@@ -140,7 +166,7 @@ const fn rank(level: SystemEvent) -> u8 {
     level as u8
 }
 
-async fn watch(root: Arc<Job>, marks: Watermarks, timer: TimerSlot) {
+async fn watch(root: Arc<Job>, marks: Watermarks, behavior: OomBehavior, timer: TimerSlot) {
     let mut shown = SystemEvent::MemoryPressureNormal;
     // Since when it is better than what shows.
     let mut better_since = None;
@@ -164,8 +190,14 @@ async fn watch(root: Arc<Job>, marks: Watermarks, timer: TimerSlot) {
         if rank(level) <= rank(shown) {
             better_since = None;
         }
-        if level == SystemEvent::OutOfMemory && relieve(&root) == Relief::Coming {
-            again = now.saturating_add(RECOVERY_NS);
+        if level == SystemEvent::OutOfMemory {
+            match behavior {
+                OomBehavior::Reboot => reboot(timer).await,
+                OomBehavior::KillJobs if relieve(&root) == Relief::Coming => {
+                    again = now.saturating_add(RECOVERY_NS);
+                }
+                OomBehavior::KillJobs => {}
+            }
         }
         until(&timer, again).await;
     }
@@ -205,6 +237,15 @@ fn relieve(root: &Job) -> Relief {
     Relief::Coming
 }
 
+/// Lets programs save what they can, and reboots, whatever has become of memory meanwhile.
+async fn reboot(timer: TimerSlot) -> ! {
+    let seconds = REBOOT_NS / 1_000_000_000;
+    log::warn!("memory-pressure: pausing for {seconds}s after OOM mem signal");
+    timer.until(time::now().saturating_add(REBOOT_NS)).await;
+    log::warn!("memory-pressure: rebooting due to OOM");
+    cpu::power(PowerAction::Reboot, End::Good)
+}
+
 /// Until the free frames leave the range that is watched, or it is `when`.
 async fn until(timer: &TimerSlot, when: i64) {
     poll_fn(|cx| {
@@ -241,6 +282,16 @@ mod tests {
             .with_words("a kernel.oom.critical-mb=7 kernel.oom.warning-mb=x kernel.oom.enable");
         assert_eq!(marks.critical, 7 * MIB);
         assert_eq!(marks.warning, 300 * MIB);
+    }
+
+    #[test]
+    fn a_word_of_the_command_line_makes_it_reboot() {
+        let of = OomBehavior::of_words;
+        assert_eq!(of("kernel.oom.enable a"), OomBehavior::KillJobs);
+        assert_eq!(of("a kernel.oom.behavior=reboot"), OomBehavior::Reboot);
+        let twice = "kernel.oom.behavior=reboot kernel.oom.behavior=jobkill";
+        assert_eq!(of(twice), OomBehavior::KillJobs);
+        assert_eq!(of("kernel.oom.behavior=x"), OomBehavior::KillJobs);
     }
 
     #[test]
