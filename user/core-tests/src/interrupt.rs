@@ -140,9 +140,12 @@ fn making_one_of_a_line_needs_a_resource(world: &World) -> Case {
     let (irq, ports) = (1, 2);
     let other_kind = ok!(resource(root, ports, LINE, 1));
     fails!(create(arg(&other_kind), LINE, 0), WrongType);
-    let this_line = ok!(resource(root, irq, LINE, 1));
-    fails!(create(arg(&this_line), LINE + 1, 0), OutOfRange);
-    ok!(create(arg(&this_line), LINE, 0));
+    // Resources begin where lines end on a PC, so one that gives the right to a line does not help.
+    fails!(resource(root, irq, LINE, 1), NotFound);
+    let beyond = ok!(resource(root, irq, 0x40, 1));
+    fails!(create(arg(&beyond), 0x41, 0), OutOfRange);
+    fails!(create(arg(&beyond), 0x40, 0), InvalidArgs);
+    ok!(create(arg(root), LINE, 0));
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use crate::alloc_try::{try_arc, TryPush};
 use crate::object::{KernelObject, Koid, Name, ObjectBase, TypedObject};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Range;
 use kernel_hal::sync::Mutex;
 use zx_abi::device::ResourceKind;
 use zx_abi::limits::PAGE_SIZE;
@@ -193,7 +194,7 @@ impl Resource {
 
 /// The range as the registry keeps it, once the platform is found to have it.
 fn placed(kind: ResourceKind, extent: Extent) -> ZxResult<Extent> {
-    let count: u64 = match kind {
+    let region: Range<u64> = match kind {
         ResourceKind::Hypervisor | ResourceKind::Root | ResourceKind::Vmex => {
             return if extent == Extent::NONE {
                 Ok(extent)
@@ -209,15 +210,14 @@ fn placed(kind: ResourceKind, extent: Extent) -> ZxResult<Extent> {
                 .ok_or(ZxError::InvalidArgs)?;
             return Ok(pages);
         }
-        ResourceKind::Irq => 1024,
-        ResourceKind::Ioport => 1 << 16,
-        ResourceKind::Smc => 0,
+        // Counted in vectors, and one port less than there are: so does the real kernel (seen in 2019). The root resource
+        // passes for the lines and the port that are missing here.
+        ResourceKind::Irq => 32..287,
+        ResourceKind::Ioport => 0..0xffff,
+        ResourceKind::Smc => 0..0,
     };
-    if extent
-        .base
-        .checked_add(extent.size)
-        .is_some_and(|end| end <= count)
-    {
+    let end = extent.base.checked_add(extent.size);
+    if extent.base >= region.start && end.is_some_and(|end| end <= region.end) {
         Ok(extent)
     } else {
         Err(ZxError::NotFound)
