@@ -1,12 +1,13 @@
 //! Floating point and vector registers of stopped threads.
 
+use libzx::{AsHandle, Signals};
 use mini_process::{Code, MiniProcess};
 use zx_abi::info::RETCODE_EXCEPTION_KILL;
 use zx_abi::thread_state::{FpRegs, ThreadStateKind, VectorRegs};
 
 use super::subject::{counting, mini, standing, stop};
 use crate::check::{check, check_eq, fails, home_only, ok, skip, suite, Case, Outcome};
-use crate::world::{sleep_ms, World};
+use crate::world::{sleep_ms, soon, World};
 
 suite! {
     "VectorRegisters":
@@ -22,6 +23,7 @@ suite! {
     bad_control_bits_are_refused,
     a_fresh_thread_has_clean_ones,
     threads_do_not_see_each_others,
+    a_new_thread_has_none_of_one_that_ended,
     they_survive_suspension,
     running_and_unstarted_threads_have_none,
 }
@@ -317,6 +319,46 @@ fn threads_do_not_see_each_others(world: &World) -> Case {
         sleep_ms(3);
         check_eq!(ok!(mini.word(32)), pattern(64));
         check_eq!(ok!(mini.word(33)), pattern(65));
+    }
+    Ok(())
+}
+
+fn a_new_thread_has_none_of_one_that_ended(world: &World) -> Case {
+    let mut before = Code::new();
+    for number in 0..16 {
+        before.on_word(&sse(0x6f, number), 64 + usize::from(number) * 2);
+    }
+    // fninit; fld1; fldpi
+    before
+        .bytes(&[0xdb, 0xe3, 0xd9, 0xe8, 0xd9, 0xeb])
+        .increment(0);
+    before.spin();
+    let mut afterwards = Code::new();
+    for number in 0..16 {
+        afterwards.on_word(&sse(0x7f, number), 64 + usize::from(number) * 2);
+    }
+    afterwards.increment(0);
+    afterwards.spin();
+    for _ in 0..4 {
+        let (old, token) = after(world, &before)?;
+        ok!(old.process.kill());
+        ok!(old.thread.wait_one(Signals::TASK_TERMINATED, soon()));
+        drop((old, token));
+        let new = mini(world, &afterwards)?;
+        for word in 64..96 {
+            ok!(new.set_word(word, pattern(word)));
+        }
+        ok!(new.start());
+        ok!(new.wait_for_word(0, 1));
+        for word in 64..96 {
+            check_eq!(ok!(new.word(word)), 0);
+        }
+        let _token = stop(&new.thread)?;
+        let fp: FpRegs = ok!(new.thread.read_state(FP));
+        check_eq!((fp.fcw, fp.fsw, fp.ftw), (0x37f, 0, 0));
+        check_eq!(fp.st, [[0; 2]; 8]);
+        let vector: VectorRegs = ok!(new.thread.read_state(VECTOR));
+        check!(vector.zmm.iter().all(|register| *register == [0; 8]));
     }
     Ok(())
 }
