@@ -6,7 +6,7 @@
 //!
 //! # Invariants
 //! - Locks nest in this order: address space, VMO, leaf of a page tree, page table. A VMO's family lock is taken alone, or
-//!   under its lock. No two VMOs are locked at once, except a slice's use of its parent, which locks only the parent.
+//!   under its lock and that of a leaf. No two VMOs are locked at once, except a slice's use of its parent, which locks only the parent.
 //! - A child of a pager's VMO is locked before its parent, and a VMO before the source of its pages ([`pager`]).
 //! - A page is in a page table only while its VMO has it at that index: whoever takes it away does so under the VMO's lock,
 //!   and takes it out of every view first ([`registry`]).

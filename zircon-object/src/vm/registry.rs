@@ -87,8 +87,14 @@ impl Registry {
 
     /// Number of different address spaces; of views when there is no memory to tell them apart.
     pub(super) fn spaces(&self) -> usize {
+        let mut all = self.views.iter().map(|view| &view.hw);
+        let Some(first) = all.next() else { return 0 };
+        // Most VMOs are shown in one.
+        if all.all(|hw| Arc::ptr_eq(hw, first)) {
+            return 1;
+        }
         let mut spaces = Vec::new();
-        if self.views.len() < 2 || spaces.try_reserve_exact(self.views.len()).is_err() {
+        if spaces.try_reserve_exact(self.views.len()).is_err() {
             return self.views.len();
         }
         spaces.extend(self.views.iter().map(|view| Arc::as_ptr(&view.hw)));

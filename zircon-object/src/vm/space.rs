@@ -227,11 +227,9 @@ impl AddressSpace {
         });
     }
 
-    /// How many entries [`AddressSpace::for_each`] has.
+    /// How many entries [`AddressSpace::for_each`] has at most.
     pub fn entries(&self) -> usize {
-        let mut count = 0;
-        self.tree.lock().for_each(&mut |_| count += 1);
-        count
+        self.tree.lock().entries()
     }
 
     /// Whether any mapping shows this VMO.
@@ -251,15 +249,13 @@ impl AddressSpace {
                 return;
             };
             let pages = (item.len as u64) / PAGE_BYTES;
-            let committed = mapping
-                .vmo
-                .committed_pages(mapping.first..mapping.first.saturating_add(pages))
-                * PAGE_BYTES;
-            let spaces = mapping.vmo.memory().0.views.spaces() as u64;
+            let range = mapping.first..mapping.first.saturating_add(pages);
+            let (committed, spaces) = mapping.vmo.usage(range);
+            let committed = committed * PAGE_BYTES;
             stats.mapped += item.len as u64;
             if spaces > 1 {
                 stats.shared += committed;
-                stats.scaled_shared += committed / spaces;
+                stats.scaled_shared += committed / spaces as u64;
             } else {
                 stats.private += committed;
             }

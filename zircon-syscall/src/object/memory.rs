@@ -27,11 +27,12 @@ pub(super) fn task_stats(space: &AddressSpace) -> TaskStatsInfo {
 /// - `NoMemory`: no kernel memory for the list.
 pub(super) fn maps(process: &Process) -> ZxResult<Vec<MapsInfo>> {
     let space = process.space();
+    let koid = usize::try_from(process.base().koid().0).unwrap_or(usize::MAX);
     let mut rows = Vec::new();
     rows.try_reserve_exact(space.entries() + 1)
         .map_err(|_| ZxError::NoMemory)?;
     rows.push(MapsInfo {
-        name: text(format_args!("proc:{}", process.base().koid().0)),
+        name: numbered("proc:", koid, 10),
         base: space.base() as u64,
         size: space.size() as u64,
         kind: MapsKind::Aspace.raw(),
@@ -54,12 +55,12 @@ fn row(region: &RegionInfo) -> MapsInfo {
     };
     match &region.kind {
         RegionKind::Vmar if region.depth == 1 => MapsInfo {
-            name: text(format_args!("root")),
+            name: text(&[b"root"]),
             kind: MapsKind::Vmar.raw(),
             ..place
         },
         RegionKind::Vmar => MapsInfo {
-            name: text(format_args!("vmar:{:x}", region.base)),
+            name: numbered("vmar:", region.base, 16),
             kind: MapsKind::Vmar.raw(),
             ..place
         },
@@ -148,19 +149,47 @@ pub(super) fn process_vmos(process: &Process) -> ZxResult<Vec<VmoInfo>> {
     Ok(rows)
 }
 
-/// A name put together, cut to 31 bytes.
-fn text(args: core::fmt::Arguments<'_>) -> [u8; NAME_LEN] {
-    struct Name([u8; NAME_LEN], usize);
-    impl core::fmt::Write for Name {
-        fn write_str(&mut self, text: &str) -> core::fmt::Result {
-            for byte in text.bytes().take(NAME_LEN - 1 - self.1.min(NAME_LEN - 1)) {
-                self.0[self.1] = byte;
-                self.1 += 1;
-            }
-            Ok(())
+/// A name of a word and a number in base 10 or 16.
+fn numbered(word: &str, number: usize, base: usize) -> [u8; NAME_LEN] {
+    let (mut digits, mut left) = ([0; 20], number);
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] = b"0123456789abcdef"[left % base];
+        left /= base;
+        if left == 0 {
+            return text(&[word.as_bytes(), &digits[first..]]);
         }
     }
-    let mut name = Name([0; NAME_LEN], 0);
-    let _ = core::fmt::write(&mut name, args);
-    name.0
+}
+
+/// A name of several parts, which fit.
+fn text(parts: &[&[u8]]) -> [u8; NAME_LEN] {
+    let (mut name, mut len) = ([0; NAME_LEN], 0);
+    for part in parts {
+        if let Some(room) = name.get_mut(len..len + part.len()) {
+            room.copy_from_slice(part);
+            len += part.len();
+        }
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_a_word_and_a_number() {
+        for (number, base, expected) in [
+            (0, 10, "proc:0"),
+            (90_210, 10, "proc:90210"),
+            (0x7f_ffff_ffff, 16, "proc:7fffffffff"),
+            (usize::MAX, 10, "proc:18446744073709551615"),
+        ] {
+            let name = numbered("proc:", number, base);
+            let end = name.iter().position(|byte| *byte == 0).unwrap();
+            assert_eq!(&name[..end], expected.as_bytes());
+        }
+    }
 }

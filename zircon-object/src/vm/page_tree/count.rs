@@ -1,6 +1,6 @@
 //! For whom pages count, and the walk over them.
 
-use super::node::{Leaf, Link, Slot, BITS, FANOUT, NOBODY};
+use super::node::{bits, slot_of, span, Leaf, Link, Slot, Slots, BITS, NOBODY};
 use super::tree::Sharing;
 use alloc::sync::Arc;
 use core::ops::Range;
@@ -16,75 +16,61 @@ pub(super) fn claim(stamp: &AtomicU64, owner: u64, lives: &dyn Fn(u64) -> bool) 
     current == owner
 }
 
-/// A number of pages, but no more than a leaf has.
-fn slot_at(pages: u64) -> usize {
-    usize::try_from(pages).map_or(FANOUT, |pages| pages.min(FANOUT))
-}
-
-/// How many of these slots of a leaf count for `owner`.
+/// How many of these slots of a leaf, chosen by bits, count for `owner`.
 pub(super) fn count_own(
-    slots: &[Slot],
+    slots: &Slots,
+    chosen: u64,
     sharing: Sharing,
     leaf: &Leaf,
     owner: u64,
     lives: &dyn Fn(u64) -> bool,
-) -> usize {
+) -> u64 {
     let private = sharing == Sharing::Private;
-    // Most leaves have only pages of their own: two short loops without calls.
-    let owned = slots
-        .iter()
-        .filter(|slot| matches!(slot, Slot::Owned { .. }))
-        .count();
-    let mut count = match owned {
-        0 => 0,
-        _ if private || claim(&leaf.owner, owner, lives) => owned,
-        _ => 0,
-    };
-    for slot in slots {
-        if let Slot::Shared(page) = slot {
+    let owned = slots.owned() & chosen;
+    let mut count = 0;
+    if owned != 0 && (private || claim(&leaf.owner, owner, lives)) {
+        count += u64::from(owned.count_ones());
+    }
+    for at in bits(slots.shared() & chosen) {
+        if let Slot::Shared(page) = slots.get(at) {
             let mine = private && Arc::strong_count(page) == 1;
-            count += usize::from(mine || claim(&page.owner, owner, lives));
+            count += u64::from(mine || claim(&page.owner, owner, lives));
         }
     }
     count
 }
 
-/// Visits the slots of a range, those of one leaf at a time.
+/// Visits the leaves that a range, which is relative to the node and not empty, touches. The slots in the range come as bits.
 pub(super) fn walk_in(
     link: &Link,
     shift: u32,
-    base: u64,
-    range: &Range<u64>,
+    range: Range<u64>,
     above: Sharing,
-    visit: &mut dyn FnMut(&[Slot], Sharing, &Leaf),
+    visit: &mut dyn FnMut(&Slots, u64, Sharing, &Leaf),
 ) {
+    let (first, last) = (slot_of(range.start, shift), slot_of(range.end - 1, shift));
     match link {
         Link::Leaf(leaf) => {
-            let sharing = if Arc::strong_count(leaf) == 1 {
-                above
-            } else {
-                Sharing::MaybeShared
-            };
-            let inside = |index: u64| slot_at(index.saturating_sub(base));
-            let slots = leaf.slots.lock();
-            let wanted = slots.get(inside(range.start)..inside(range.end));
-            visit(wanted.unwrap_or(&[]), sharing, leaf);
+            let sharing = below(above, Arc::strong_count(leaf));
+            visit(&leaf.slots.lock(), span(first, last), sharing, leaf);
         }
         Link::Inner(inner) => {
-            let sharing = if Arc::strong_count(inner) == 1 {
-                above
-            } else {
-                Sharing::MaybeShared
-            };
-            for (slot, link) in inner.links.iter().enumerate() {
-                let start = base + ((slot as u64) << shift);
-                if let (Some(link), true) = (
-                    link,
-                    start < range.end && start + (1 << shift) > range.start,
-                ) {
-                    walk_in(link, shift - BITS, start, range, sharing, visit);
+            let sharing = below(above, Arc::strong_count(inner));
+            for (slot, link) in (first..).zip(&inner.links[first..=last]) {
+                if let Some(link) = link {
+                    let (base, size) = ((slot as u64) << shift, 1 << shift);
+                    let part = range.start.max(base) - base..range.end.min(base + size) - base;
+                    walk_in(link, shift - BITS, part, sharing, visit);
                 }
             }
         }
+    }
+}
+
+/// What holds below a node with so many references.
+const fn below(above: Sharing, references: usize) -> Sharing {
+    match references {
+        1 => above,
+        _ => Sharing::MaybeShared,
     }
 }

@@ -26,9 +26,23 @@ pub(super) struct Inner {
 
 pub(super) struct Leaf {
     pub(super) owner: AtomicU64,
-    /// Dropped by hand, so that slots which were emptied one by one are not looked at once more.
-    pub(super) slots: Mutex<ManuallyDrop<[Slot; FANOUT]>>,
-    emptied: bool,
+    pub(super) slots: Mutex<Slots>,
+}
+
+/// The slots of a leaf, and in two words which of them hold what, so that pages are counted without a look at each.
+pub(super) struct Slots {
+    /// Dropped by hand, so that slots which were emptied are not looked at once more.
+    slots: ManuallyDrop<[Slot; FANOUT]>,
+    /// Bit by slot: it is `Owned`.
+    owned: u64,
+    /// Bit by slot: it is `Shared`.
+    shared: u64,
+}
+
+/// A slot that may be changed.
+pub(super) struct SlotMut<'a> {
+    slots: &'a mut Slots,
+    at: usize,
 }
 
 pub(super) enum Slot {
@@ -47,7 +61,7 @@ pub(super) struct SharedPage {
 impl Link {
     pub(super) fn new(shift: u32, owner: u64) -> ZxResult<Self> {
         Ok(if shift == 0 {
-            Self::Leaf(try_arc(Leaf::new(owner, [const { Slot::Empty }; FANOUT]))?)
+            Self::Leaf(try_arc(Leaf::new(owner, Slots::new()))?)
         } else {
             Self::Inner(try_arc(Inner {
                 links: [const { None }; FANOUT],
@@ -57,10 +71,6 @@ impl Link {
 }
 
 impl Slot {
-    pub(super) fn is_empty(&self) -> bool {
-        matches!(self, Self::Empty)
-    }
-
     /// Runs `use_frame` on the frame, which stays where it is meanwhile.
     #[inline(always)]
     pub(super) fn with_frame<R>(&self, use_frame: impl FnOnce(&Frame) -> R) -> Option<R> {
@@ -123,52 +133,143 @@ pub(super) fn unique_leaf(leaf: &mut Arc<Leaf>, owner: u64) -> ZxResult<&mut Lea
     Ok(leaf)
 }
 
-impl Leaf {
-    fn new(owner: u64, slots: [Slot; FANOUT]) -> Self {
+impl Slots {
+    const fn new() -> Self {
         Self {
-            owner: AtomicU64::new(owner),
-            slots: Mutex::new(ManuallyDrop::new(slots)),
-            emptied: false,
+            slots: ManuallyDrop::new([const { Slot::Empty }; FANOUT]),
+            owned: 0,
+            shared: 0,
         }
     }
 
-    /// Its slots, all of which the caller empties.
-    pub(super) fn all_slots(&mut self) -> &mut [Slot] {
-        self.emptied = true;
-        &mut self.slots.get_mut()[..]
+    #[inline(always)]
+    pub(super) fn get(&self, at: usize) -> &Slot {
+        &self.slots[at]
+    }
+
+    #[inline(always)]
+    pub(super) fn get_mut(&mut self, at: usize) -> SlotMut<'_> {
+        SlotMut { slots: self, at }
+    }
+
+    /// Which slots hold pages of this leaf alone, by bits.
+    pub(super) const fn owned(&self) -> u64 {
+        self.owned
+    }
+
+    /// Which slots hold pages that other leaves have too, or had, by bits.
+    pub(super) const fn shared(&self) -> u64 {
+        self.shared
+    }
+
+    /// Empties slots, chosen by bits; `take` gets what is in them.
+    #[inline(always)]
+    pub(super) fn take(&mut self, chosen: u64, mut take: impl FnMut(Slot)) {
+        let present = (self.owned | self.shared) & chosen;
+        (self.owned, self.shared) = (self.owned & !chosen, self.shared & !chosen);
+        if present == u64::MAX {
+            for slot in &mut self.slots[..] {
+                take(core::mem::replace(slot, Slot::Empty));
+            }
+            return;
+        }
+        for at in bits(present) {
+            take(core::mem::replace(&mut self.slots[at], Slot::Empty));
+        }
+    }
+
+    fn put(&mut self, at: usize, slot: Slot) -> Slot {
+        let bit = 1 << at;
+        (self.owned, self.shared) = (self.owned & !bit, self.shared & !bit);
+        match slot {
+            Slot::Empty => {}
+            Slot::Owned { .. } => self.owned |= bit,
+            Slot::Shared(_) => self.shared |= bit,
+        }
+        core::mem::replace(&mut self.slots[at], slot)
     }
 
     /// Turns every owned page into a shared one and gives a second set of references to them.
-    pub(super) fn share_all(&self) -> ZxResult<[Slot; FANOUT]> {
-        let mut copy = [const { Slot::Empty }; FANOUT];
-        let mut slots = self.slots.lock();
-        for (to, slot) in copy.iter_mut().zip(slots.iter_mut()) {
-            if matches!(slot, Slot::Owned { .. }) {
-                let owner = AtomicU64::new(self.owner.load(Ordering::Relaxed));
-                let mut page = try_arc(SharedPage {
-                    frame: Mutex::new(None),
-                    owner,
-                })?;
-                let room = Arc::get_mut(&mut page).ok_or(ZxError::Internal)?;
-                if let Slot::Owned { frame, .. } = core::mem::replace(slot, Slot::Empty) {
-                    *room.frame.get_mut() = Some(frame);
-                }
-                *slot = Slot::Shared(page);
+    fn share_all(&mut self, leaf_owner: u64) -> ZxResult<Self> {
+        let mut copy = Self::new();
+        for at in bits(self.owned) {
+            let mut page = try_arc(SharedPage {
+                frame: Mutex::new(None),
+                owner: AtomicU64::new(leaf_owner),
+            })?;
+            let room = Arc::get_mut(&mut page).ok_or(ZxError::Internal)?;
+            if let Slot::Owned { frame, .. } = self.put(at, Slot::Empty) {
+                *room.frame.get_mut() = Some(frame);
             }
-            if let Slot::Shared(page) = slot {
-                *to = Slot::Shared(page.clone());
+            self.put(at, Slot::Shared(page));
+        }
+        for at in bits(self.shared) {
+            if let Slot::Shared(page) = self.get(at) {
+                copy.put(at, Slot::Shared(page.clone()));
             }
         }
         Ok(copy)
     }
 }
 
-impl Drop for Leaf {
+impl Drop for Slots {
     fn drop(&mut self) {
-        if !self.emptied {
-            for slot in self.slots.get_mut().iter_mut() {
-                *slot = Slot::Empty;
-            }
+        self.take(u64::MAX, drop);
+    }
+}
+
+impl SlotMut<'_> {
+    #[inline(always)]
+    pub(super) fn get(&self) -> &Slot {
+        self.slots.get(self.at)
+    }
+
+    /// The number of pins of an owned page.
+    pub(super) fn pins(&mut self) -> Option<&mut u32> {
+        match &mut self.slots.slots[self.at] {
+            Slot::Owned { pins, .. } => Some(pins),
+            Slot::Empty | Slot::Shared(_) => None,
         }
+    }
+
+    /// Fills a slot that is empty.
+    #[inline(always)]
+    pub(super) fn fill(&mut self, frame: Frame) {
+        self.slots.owned |= 1 << self.at;
+        self.slots.slots[self.at] = Slot::Owned { frame, pins: 0 };
+    }
+
+    /// Puts something else there and gives what was.
+    pub(super) fn put(&mut self, slot: Slot) -> Slot {
+        self.slots.put(self.at, slot)
+    }
+}
+
+/// The numbers of the bits of a word that are set.
+pub(super) fn bits(word: u64) -> impl Iterator<Item = usize> {
+    let mut left = word;
+    core::iter::from_fn(move || {
+        let at = left.trailing_zeros() as usize;
+        left &= left.checked_sub(1)?;
+        Some(at)
+    })
+}
+
+/// Bits `first..=last`.
+pub(super) const fn span(first: usize, last: usize) -> u64 {
+    u64::MAX << first & u64::MAX >> (FANOUT - 1 - last)
+}
+
+impl Leaf {
+    const fn new(owner: u64, slots: Slots) -> Self {
+        Self {
+            owner: AtomicU64::new(owner),
+            slots: Mutex::new(slots),
+        }
+    }
+
+    fn share_all(&self) -> ZxResult<Slots> {
+        let owner = self.owner.load(Ordering::Relaxed);
+        self.slots.lock().share_all(owner)
     }
 }

@@ -4,7 +4,8 @@
 //! it go in steps ([`release_some`]). Whoever finds no free frame meanwhile does such steps himself ([`super::frames`]).
 
 use super::node::{
-    disown, slot_of, unique_inner, unique_leaf, Leaf, Link, SharedPage, Slot, BITS, FANOUT,
+    bits, disown, slot_of, span, unique_inner, unique_leaf, Leaf, Link, SharedPage, Slot, Slots,
+    BITS, FANOUT,
 };
 use super::tree::Stamps;
 use crate::runtime::EXECUTOR;
@@ -51,13 +52,13 @@ impl Sink {
         }
     }
 
-    /// Takes the pages of slots of one leaf, which are empty then.
+    /// Takes the pages of slots of one leaf, chosen by bits, which are empty then.
     #[inline(always)]
-    fn take(&mut self, slots: &mut [Slot]) {
+    fn take(&mut self, slots: &mut Slots, chosen: u64) {
         let mut room = self.frames.iter_mut();
-        for slot in slots {
-            let frame = match core::mem::replace(slot, Slot::Empty) {
-                Slot::Empty => continue,
+        slots.take(chosen, |slot| {
+            let frame = match slot {
+                Slot::Empty => None,
                 Slot::Owned { frame, .. } => Some(frame),
                 Slot::Shared(page) => {
                     if self.stamps == Stamps::Clear {
@@ -71,7 +72,7 @@ impl Sink {
                     *room = frame.into_raw();
                 }
             }
-        }
+        });
         let count = FANOUT - room.len();
         raw_free_many(&self.frames[..count]);
     }
@@ -143,7 +144,7 @@ pub(super) fn release(link: Link, sink: &mut Sink) {
             let mut leaf = leaf;
             if let Some(leaf) = Arc::get_mut(&mut leaf) {
                 sink.leaves = sink.leaves.saturating_sub(1);
-                sink.take(leaf.all_slots());
+                sink.take(leaf.slots.get_mut(), u64::MAX);
             }
         }
         Link::Inner(inner) => {
@@ -166,8 +167,9 @@ pub(super) fn release(link: Link, sink: &mut Sink) {
 
 fn clear_leaf(leaf: &Leaf, owner: u64) {
     disown(&leaf.owner, owner);
-    for slot in leaf.slots.lock().iter() {
-        if let Slot::Shared(page) = slot {
+    let slots = leaf.slots.lock();
+    for at in bits(slots.shared()) {
+        if let Slot::Shared(page) = slots.get(at) {
             page.disown(owner);
         }
     }
@@ -189,14 +191,13 @@ pub(super) fn remove_in(
     match link {
         None => Ok(()),
         Some(Link::Leaf(leaf)) => {
-            let (start, end) = (slot_of(range.start, 0), slot_of(range.end - 1, 0));
-            if leaf.slots.lock()[start..=end]
-                .iter()
-                .all(|slot| matches!(slot, Slot::Empty))
-            {
-                return Ok(());
+            let chosen = span(slot_of(range.start, 0), slot_of(range.end - 1, 0));
+            let slots = leaf.slots.lock();
+            let present = (slots.owned() | slots.shared()) & chosen;
+            drop(slots);
+            if present != 0 {
+                sink.take(unique_leaf(leaf, sink.owner)?.slots.get_mut(), present);
             }
-            sink.take(&mut unique_leaf(leaf, sink.owner)?.slots.get_mut()[start..=end]);
             Ok(())
         }
         Some(Link::Inner(inner)) => {
@@ -204,13 +205,8 @@ pub(super) fn remove_in(
             if inner.links[first..=last].iter().all(Option::is_none) {
                 return Ok(());
             }
-            for (slot, link) in unique_inner(inner)?
-                .links
-                .iter_mut()
-                .enumerate()
-                .take(last + 1)
-                .skip(first)
-            {
+            let links = &mut unique_inner(inner)?.links[first..=last];
+            for (slot, link) in (first..).zip(links) {
                 let (base, span) = ((slot as u64) << shift, 1 << shift);
                 let part = range.start.max(base) - base..range.end.min(base + span) - base;
                 remove_in(link, shift - BITS, part, sink)?;

@@ -3,7 +3,8 @@
 use super::count::{count_own, walk_in};
 use super::frames::{copied_frame, zeroed_frame};
 use super::node::{
-    slot_of, unique_inner, unique_leaf, Inner, Leaf, Link, SharedPage, Slot, BITS, FANOUT,
+    bits, slot_of, unique_inner, unique_leaf, Inner, Leaf, Link, SharedPage, Slot, SlotMut, Slots,
+    BITS, FANOUT,
 };
 use super::release::{release, remove_in, Sink};
 use crate::alloc_try::try_arc;
@@ -83,8 +84,8 @@ impl PageTree {
     /// Whether there is a page anywhere.
     pub(in crate::vm) fn has_pages(&self) -> bool {
         let mut found = false;
-        self.walk(0..u64::MAX, &mut |slots, _, _| {
-            found |= slots.iter().any(|slot| !slot.is_empty());
+        self.walk(0..u64::MAX, &mut |slots, _, _, _| {
+            found |= slots.owned() | slots.shared() != 0;
         });
         found
     }
@@ -111,7 +112,7 @@ impl PageTree {
                         sharing = Sharing::MaybeShared;
                     }
                     let slots = leaf.slots.lock();
-                    return Some(use_page(&slots[slot_of(index, 0)], sharing));
+                    return Some(use_page(slots.get(slot_of(index, 0)), sharing));
                 }
             }
         }
@@ -149,30 +150,29 @@ impl PageTree {
     /// Makes the page at `index` private: a zeroed one where there is none, a copy of a shared one.
     pub(in crate::vm) fn make_private(&mut self, index: u64) -> ZxResult<(PhysAddr, Change)> {
         let owner = self.owner;
-        let slot = self.slot_mut(index)?;
-        match slot {
+        let mut slot = self.slot_mut(index)?;
+        match slot.get() {
             Slot::Owned { frame, .. } => Ok((frame.addr(), Change::None)),
             Slot::Empty => {
                 let frame = zeroed_frame().ok_or(ZxError::NoMemory)?;
                 let addr = frame.addr();
-                *slot = Slot::Owned { frame, pins: 0 };
+                slot.fill(frame);
                 Ok((addr, Change::New))
             }
             Slot::Shared(page) if Arc::strong_count(page) == 1 => {
-                let Slot::Shared(page) = core::mem::replace(slot, Slot::Empty) else {
+                let Slot::Shared(page) = slot.put(Slot::Empty) else {
                     return Err(ZxError::Internal);
                 };
                 let frame = SharedPage::into_frame(page).ok_or(ZxError::Internal)?;
                 let addr = frame.addr();
-                *slot = Slot::Owned { frame, pins: 0 };
+                slot.put(Slot::Owned { frame, pins: 0 });
                 Ok((addr, Change::None))
             }
             Slot::Shared(page) => {
                 let frame = page.frame.lock().as_ref().and_then(copied_frame);
                 let frame = frame.ok_or(ZxError::NoMemory)?;
                 let addr = frame.addr();
-                if let Slot::Shared(page) = core::mem::replace(slot, Slot::Owned { frame, pins: 0 })
-                {
+                if let Slot::Shared(page) = slot.put(Slot::Owned { frame, pins: 0 }) {
                     page.disown(owner);
                 }
                 Ok((addr, Change::Replaced))
@@ -191,8 +191,8 @@ impl PageTree {
         unmap: impl FnOnce(),
     ) -> ZxResult<PhysAddr> {
         let owner = self.owner;
-        let slot = self.slot_mut(index)?;
-        if let Slot::Shared(page) = slot {
+        let mut slot = self.slot_mut(index)?;
+        if let Slot::Shared(page) = slot.get() {
             if Arc::strong_count(page) != 1 {
                 let mut theirs = page.frame.lock();
                 let copy = theirs.as_ref().and_then(copied_frame);
@@ -202,10 +202,10 @@ impl PageTree {
                 drop(theirs);
                 page.disown(owner);
                 let addr = own.addr();
-                *slot = Slot::Owned {
+                slot.put(Slot::Owned {
                     frame: own,
                     pins: 0,
-                };
+                });
                 return Ok(addr);
             }
         }
@@ -214,9 +214,9 @@ impl PageTree {
 
     /// Puts a frame where no page is; a page that is there already stays and the frame is freed.
     pub(in crate::vm) fn insert(&mut self, index: u64, frame: Frame) -> ZxResult {
-        let slot = self.slot_mut(index)?;
-        if matches!(slot, Slot::Empty) {
-            *slot = Slot::Owned { frame, pins: 0 };
+        let mut slot = self.slot_mut(index)?;
+        if matches!(slot.get(), Slot::Empty) {
+            slot.fill(frame);
         }
         Ok(())
     }
@@ -226,11 +226,11 @@ impl PageTree {
     /// # Errors
     /// - `NoMemory`: a node could not be copied.
     pub(in crate::vm) fn take(&mut self, index: u64) -> ZxResult<Option<Frame>> {
-        let slot = self.slot_mut(index)?;
-        if !matches!(slot, Slot::Owned { pins: 0, .. }) {
+        let mut slot = self.slot_mut(index)?;
+        if !matches!(slot.get(), Slot::Owned { pins: 0, .. }) {
             return Ok(None);
         }
-        Ok(match core::mem::replace(slot, Slot::Empty) {
+        Ok(match slot.put(Slot::Empty) {
             Slot::Owned { frame, .. } => Some(frame),
             Slot::Empty | Slot::Shared(_) => None,
         })
@@ -238,32 +238,26 @@ impl PageTree {
 
     /// Adds a pin to a private page.
     pub(in crate::vm) fn pin(&mut self, index: u64) -> ZxResult {
-        match self.slot_mut(index)? {
-            Slot::Owned { pins, .. } => {
-                *pins = pins.checked_add(1).ok_or(ZxError::NoResources)?;
-                Ok(())
-            }
-            _ => Err(ZxError::BadState),
-        }
+        let mut slot = self.slot_mut(index)?;
+        let pins = slot.pins().ok_or(ZxError::BadState)?;
+        *pins = pins.checked_add(1).ok_or(ZxError::NoResources)?;
+        Ok(())
     }
 
     /// Takes a pin off.
     pub(in crate::vm) fn unpin(&mut self, index: u64) -> ZxResult {
-        match self.slot_mut(index)? {
-            Slot::Owned { pins, .. } if *pins > 0 => {
-                *pins -= 1;
-                Ok(())
-            }
-            _ => Err(ZxError::BadState),
-        }
+        let mut slot = self.slot_mut(index)?;
+        let pins = slot.pins().ok_or(ZxError::BadState)?;
+        *pins = pins.checked_sub(1).ok_or(ZxError::BadState)?;
+        Ok(())
     }
 
     /// Whether any page in the range is pinned.
     pub(in crate::vm) fn any_pinned(&self, range: Range<u64>) -> bool {
         let mut pinned = false;
         let is_pinned = |slot: &Slot| matches!(slot, Slot::Owned { pins, .. } if *pins > 0);
-        self.walk(range, &mut |slots, _, _| {
-            pinned |= slots.iter().any(is_pinned);
+        self.walk(range, &mut |slots, chosen, _, _| {
+            pinned |= bits(slots.owned() & chosen).any(|at| is_pinned(slots.get(at)));
         });
         pinned
     }
@@ -272,10 +266,10 @@ impl PageTree {
     /// committed it; when that one has let go of it, for the first of the others that is asked.
     pub(in crate::vm) fn count_own(&self, range: Range<u64>, lives: &dyn Fn(u64) -> bool) -> u64 {
         let mut count = 0;
-        self.walk(range, &mut |slots, sharing, leaf| {
-            count += count_own(slots, sharing, leaf, self.owner, lives);
+        self.walk(range, &mut |slots, chosen, sharing, leaf| {
+            count += count_own(slots, chosen, sharing, leaf, self.owner, lives);
         });
-        count as u64
+        count
     }
 
     /// Lets go of every page in the range.
@@ -306,7 +300,7 @@ impl PageTree {
     }
 
     /// The slot for `index` in a leaf that this tree alone has; makes and copies nodes on the way.
-    fn slot_mut(&mut self, index: u64) -> ZxResult<&mut Slot> {
+    fn slot_mut(&mut self, index: u64) -> ZxResult<SlotMut<'_>> {
         while !self.covers(index) {
             if let Some(old) = self.root.take() {
                 let mut links = [const { None }; FANOUT];
@@ -335,20 +329,20 @@ impl PageTree {
                     shift -= BITS;
                 }
                 Link::Leaf(leaf) => {
-                    return Ok(&mut unique_leaf(leaf, owner)?.slots.get_mut()[slot_of(index, 0)])
+                    let slots = unique_leaf(leaf, owner)?.slots.get_mut();
+                    return Ok(slots.get_mut(slot_of(index, 0)));
                 }
             }
         }
     }
 
-    fn walk(&self, range: Range<u64>, visit: &mut dyn FnMut(&[Slot], Sharing, &Leaf)) {
+    fn walk(&self, range: Range<u64>, visit: &mut dyn FnMut(&Slots, u64, Sharing, &Leaf)) {
         let end = range.end.min(self.capacity());
         if let (Some(root), true) = (&self.root, range.start < end) {
             walk_in(
                 root,
                 self.height * BITS,
-                0,
-                &(range.start..end),
+                range.start..end,
                 Sharing::Private,
                 visit,
             );

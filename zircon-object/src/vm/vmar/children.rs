@@ -6,6 +6,7 @@
 use super::region::Child;
 use alloc::vec::Vec;
 use core::mem;
+use core::ops::Range;
 use kernel_hal::VirtAddr;
 use zx_abi::{ZxError, ZxResult};
 
@@ -95,6 +96,28 @@ impl Children {
             _ => (&mut [][..], &mut [][..]),
         };
         first.iter_mut().chain(others.iter_mut().flatten())
+    }
+
+    /// What is free around a child, with the child itself: from the end of the one before to the start of the one behind, within
+    /// `whole`.
+    pub(super) fn room_around(&self, at: At, whole: Range<VirtAddr>) -> Range<VirtAddr> {
+        let before = match at.index.checked_sub(1) {
+            Some(index) => self.0.get(at.chunk).and_then(|chunk| chunk.get(index)),
+            None => at
+                .chunk
+                .checked_sub(1)
+                .and_then(|chunk| self.0.get(chunk)?.last()),
+        };
+        let start = before.map_or(whole.start, Child::end);
+        let end = self
+            .get(self.after(at))
+            .map_or(whole.end, |child| child.base);
+        start..end
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.iter().map(Vec::len).sum()
     }
 
     /// The child with the highest address.

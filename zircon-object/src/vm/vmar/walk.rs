@@ -1,7 +1,7 @@
 //! Walks over the regions of an address space.
 
 use super::children::At;
-use super::region::{Mapping, Place, RegionId, What};
+use super::region::{Mapping, Place, Region, RegionId, What};
 use super::tree::RegionTree;
 use core::ops::Range;
 use kernel_hal::VirtAddr;
@@ -51,6 +51,12 @@ impl RegionTree {
             return Err(ZxError::BadState);
         }
         Ok(())
+    }
+
+    /// How many items [`Self::for_each`] has at most.
+    pub(in crate::vm) fn entries(&self) -> usize {
+        let children = |region: &Region| region.children.len();
+        1 + self.regions.iter().flatten().map(children).sum::<usize>()
     }
 
     /// Walks over everything, parents first.

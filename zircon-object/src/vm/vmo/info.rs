@@ -1,7 +1,7 @@
 //! What `object_get_info` tells of a VMO.
 
 use super::family::Family;
-use super::memory::Backing;
+use super::memory::{Backing, Memory};
 use super::object::{Kind, Origin, Resizable, Vmo};
 use crate::object::Koid;
 use crate::vm::PAGE_BYTES;
@@ -51,14 +51,26 @@ impl Vmo {
 
     /// Pages that count for the VMO in a range of page numbers of it.
     pub fn committed_pages(&self, range: Range<u64>) -> u64 {
-        let family = self.pages_owner().family();
         let (memory, first) = self.memory();
+        self.count(&memory, first, range)
+    }
+
+    /// Pages that count for the VMO in a range of page numbers of it, and how many address spaces show the VMO.
+    pub(in crate::vm) fn usage(&self, range: Range<u64>) -> (u64, usize) {
+        let (memory, first) = self.memory();
+        (self.count(&memory, first, range), memory.views.spaces())
+    }
+
+    fn count(&self, memory: &Memory, first: u64, range: Range<u64>) -> u64 {
         let Ok(tree) = memory.tree() else { return 0 };
         let end = range.end.saturating_add(first).min(memory.pages());
         let range = memory.in_tree(&(range.start.saturating_add(first).min(end)..end));
-        tree.count_own(range, &|koid| {
-            family.as_ref().is_some_and(|family| family.lives(koid))
-        })
+        // Only pages that relatives see too make the tree ask.
+        let lives = |koid| {
+            let family = self.pages_owner().family();
+            family.is_some_and(|family| family.lives(koid))
+        };
+        tree.count_own(range, &lives)
     }
 
     /// Whether its pages are known to adjoin each other.
