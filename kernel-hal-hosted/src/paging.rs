@@ -2,11 +2,12 @@
 
 use crate::frame::{give_back_table, take_table};
 use crate::machine::lock;
-use kernel_hal::addr::{is_page_aligned, is_user_range};
+use kernel_hal::addr::{is_page_aligned, is_user_range, USER_BASE};
 use kernel_hal::paging::{MmuFlags, OutOfTables};
 use kernel_hal::{hal_impl, PhysAddr, VirtAddr, PAGE_SIZE};
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard};
 
 /// What one frame of a page table covers.
@@ -16,7 +17,7 @@ const TABLE_SPAN: usize = 512 * PAGE_SIZE;
 #[derive(Default)]
 pub(crate) struct Table {
     pages: BTreeMap<VirtAddr, (PhysAddr, MmuFlags)>,
-    /// One frame for each 2 MiB in which something was mapped, kept until the table goes. Upper levels are not charged.
+    /// One frame for each 2 MiB in which something is mapped. Upper levels are not charged.
     frames: BTreeMap<usize, PhysAddr>,
 }
 
@@ -86,8 +87,26 @@ impl Table {
             self.pages.insert(at, (frame, flags));
         } else {
             self.pages.remove(&at);
+            self.prune(&(at..at + PAGE_SIZE));
         }
         Ok(())
+    }
+
+    fn unmap(&mut self, range: Range<VirtAddr>) {
+        let mut rest = self.pages.split_off(&range.start);
+        self.pages.append(&mut rest.split_off(&range.end));
+        self.prune(&range);
+    }
+
+    /// Gives the frames back that serve nothing in a range any more.
+    fn prune(&mut self, range: &Range<VirtAddr>) {
+        let pages = &self.pages;
+        let touched = range.start / TABLE_SPAN..range.end.div_ceil(TABLE_SPAN);
+        let empty = self.frames.extract_if(touched, |table, _| {
+            let span = table * TABLE_SPAN..(table + 1) * TABLE_SPAN;
+            pages.range(span).next().is_none()
+        });
+        empty.for_each(|(_, frame)| give_back_table(frame));
     }
 }
 
@@ -133,10 +152,16 @@ hal_impl! {
             (0..pages).map(|page| page * PAGE_SIZE).try_for_each(|offset| table.map(at + offset, first.add(offset as u64), flags))
         })
     }
-    kernel_hal::paging => fn hal_page_table_unmap(root: PhysAddr, at: VirtAddr, pages: usize) {
+    kernel_hal::paging => fn hal_page_table_clear(root: PhysAddr) {
+        with_table(root, USER_BASE, 0, |table| table.unmap(0..usize::MAX));
+    }
+    kernel_hal::paging => fn hal_page_table_unmap(root: PhysAddr, at: VirtAddr, pages: usize, alone: Range<VirtAddr>) {
         with_table(root, at, pages, |table| {
-            let mut rest = table.pages.split_off(&at);
-            table.pages.append(&mut rest.split_off(&(at + pages * PAGE_SIZE)));
+            let range = at..at + pages * PAGE_SIZE;
+            assert!(alone.start <= range.start && range.end <= alone.end, "{range:#x?} is not inside {alone:#x?}");
+            table.unmap(range);
+            let other = table.pages.range(alone.clone()).next();
+            assert!(other.is_none(), "{other:#x?} is mapped in {alone:#x?} too");
         });
     }
     kernel_hal::paging => fn hal_page_table_protect(root: PhysAddr, at: VirtAddr, pages: usize, flags: MmuFlags) {
@@ -145,7 +170,7 @@ hal_impl! {
             if flags.read {
                 table.pages.range_mut(range).for_each(|(_, page)| page.1 = flags);
             } else {
-                table.pages.retain(|at, _| !range.contains(at));
+                table.unmap(range);
             }
         });
     }

@@ -1,7 +1,8 @@
 //! Address spaces as the hardware sees them: page tables, and who may do what with a page.
 
-use crate::addr::{PhysAddr, VirtAddr};
+use crate::addr::{PhysAddr, VirtAddr, PAGE_SIZE};
 use crate::hal::hal_fn;
+use core::ops::Range;
 
 /// What a mapping permits, and how its memory is cached. User pages only; the kernel's own half is the backend's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -45,8 +46,12 @@ hal_fn! {
     pub fn raw_map as hal_page_table_map(root: PhysAddr, at: VirtAddr, frames: &[PhysAddr], flags: MmuFlags) -> Result<(), OutOfTables>;
     /// Maps `pages` adjoining physical pages from `first`; large pages may be used where alignment allows.
     pub fn raw_map_contiguous as hal_page_table_map_contiguous(root: PhysAddr, at: VirtAddr, first: PhysAddr, pages: usize, flags: MmuFlags) -> Result<(), OutOfTables>;
-    /// Unmaps `pages` pages from `at`; holes are skipped quickly (a whole absent table in one step). Invalidates.
-    pub fn raw_unmap as hal_page_table_unmap(root: PhysAddr, at: VirtAddr, pages: usize);
+    /// Unmaps everything of user space and frees the lower levels.
+    pub fn raw_clear as hal_page_table_clear(root: PhysAddr);
+    /// Unmaps `pages` pages from `at`; holes are skipped quickly (a whole absent table in one step). Invalidates. Levels that
+    /// map nothing any more are freed. The caller says that in `alone`, which holds the range, nothing else is mapped: what
+    /// only serves that need not be emptied first.
+    pub fn raw_unmap as hal_page_table_unmap(root: PhysAddr, at: VirtAddr, pages: usize, alone: Range<VirtAddr>);
     /// Changes the permissions of the pages that are present in the range; holes stay holes. Invalidates.
     pub fn raw_protect as hal_page_table_protect(root: PhysAddr, at: VirtAddr, pages: usize, flags: MmuFlags);
     /// Where an address maps and what it permits.
@@ -96,7 +101,15 @@ impl PageTable {
     }
     /// Unmaps a range; holes are fine.
     pub fn unmap(&self, at: VirtAddr, pages: usize) {
-        raw_unmap(self.root, at, pages);
+        self.unmap_alone(at, pages, at..at + pages * PAGE_SIZE);
+    }
+    /// As [`PageTable::unmap`], of all that is mapped in `alone`; see [`raw_unmap`].
+    pub fn unmap_alone(&self, at: VirtAddr, pages: usize, alone: Range<VirtAddr>) {
+        raw_unmap(self.root, at, pages, alone);
+    }
+    /// Unmaps everything; see [`raw_clear`].
+    pub fn clear(&self) {
+        raw_clear(self.root);
     }
     /// Changes permissions of present pages.
     pub fn protect(&self, at: VirtAddr, pages: usize, flags: MmuFlags) {

@@ -183,7 +183,10 @@ fn tables_run_out() {
         result.is_err()
     });
     assert!(refused && mapped > 10);
-    assert!(PageTable::new().is_none());
+    // The tables that were made for the place that was refused came back; they were two at most.
+    let roots = [(); 3].map(|()| PageTable::new());
+    assert!(roots.iter().any(Option::is_none));
+    drop(roots);
     assert!(table.query(CODE_AT).is_some());
     drop(taken);
     // The place that was refused works now.

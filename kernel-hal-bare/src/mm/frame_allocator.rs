@@ -18,6 +18,8 @@ use kernel_hal::{hal_impl, PhysAddr, PAGE_SIZE};
 const RESERVE: usize = 256;
 /// Depth of the stack of free frames: 8 MiB.
 const STACK: usize = 2048;
+/// How many free frames are remembered to be all zero: those of page tables that came back empty.
+const ZEROED: usize = 32;
 /// How many frames move between stack and bitmaps at a time.
 const BATCH: usize = 256;
 /// Frames below this address stay unused: real-mode code of other CPUs will start there.
@@ -32,6 +34,8 @@ static FRAMES: Mutex<Frames> = Mutex::new(Frames {
     maps: &mut [],
     stack: [PhysAddr(0); STACK],
     stacked: 0,
+    zeroed: [PhysAddr(0); ZEROED],
+    zeroed_count: 0,
     in_maps: 0,
     total: 0,
     wired: 0,
@@ -57,6 +61,9 @@ struct Frames {
     maps: &'static mut [BitAlloc1M],
     stack: [PhysAddr; STACK],
     stacked: usize,
+    /// Free frames that are all zero, beside those of the stack.
+    zeroed: [PhysAddr; ZEROED],
+    zeroed_count: usize,
     in_maps: usize,
     total: usize,
     /// Frames of RAM that were never free: kernel image, loaded files, tables of the firmware, these bitmaps.
@@ -68,7 +75,7 @@ struct Frames {
 impl Frames {
     #[inline(always)]
     fn free(&self) -> usize {
-        self.stacked + self.in_maps
+        self.stacked + self.zeroed_count + self.in_maps
     }
 
     fn look_at_free(&mut self) {
@@ -97,8 +104,33 @@ impl Frames {
         if self.stacked == 0 {
             self.refill();
         }
-        self.stacked = self.stacked.checked_sub(1)?;
-        self.stack.get(self.stacked).copied()
+        let Some(top) = self.stacked.checked_sub(1) else {
+            return self.pop_zeroed(who);
+        };
+        self.stacked = top;
+        self.stack.get(top).copied()
+    }
+
+    /// A frame that is all zero, if one is known.
+    #[inline(always)]
+    fn pop_zeroed(&mut self, who: For) -> Option<PhysAddr> {
+        let top = self.zeroed_count.checked_sub(1)?;
+        if self.available(who) == 0 {
+            return None;
+        }
+        self.zeroed_count = top;
+        self.zeroed.get(top).copied()
+    }
+
+    /// As [`Frames::push`], of a frame that is all zero.
+    fn push_zeroed(&mut self, frame: PhysAddr) {
+        match self.zeroed.get_mut(self.zeroed_count) {
+            Some(slot) => {
+                *slot = frame;
+                self.zeroed_count += 1;
+            }
+            None => self.push(frame),
+        }
     }
 
     #[inline(always)]
@@ -165,7 +197,10 @@ impl Frames {
                 }
             }
             if pass == 0 {
-                // The gap may be on the stack.
+                // The gap may be on the stacks.
+                while let Some(frame) = self.pop_zeroed(For::Kernel) {
+                    self.push(frame);
+                }
                 self.spill(0);
             }
         }
@@ -245,7 +280,19 @@ fn ram(memory: &[MemoryRegion]) -> usize {
 
 /// One frame for the kernel's own use.
 pub(crate) fn alloc_for_kernel(fill: Fill) -> Option<PhysAddr> {
-    let frame = FRAMES.lock().pop(For::Kernel)?;
+    alloc(For::Kernel, fill)
+}
+
+#[inline(always)]
+fn alloc(who: For, fill: Fill) -> Option<PhysAddr> {
+    let mut frames = FRAMES.lock();
+    if fill == Fill::Zero {
+        if let Some(frame) = frames.pop_zeroed(who) {
+            return Some(frame);
+        }
+    }
+    let frame = frames.pop(who)?;
+    drop(frames);
     fill_frame(frame, fill);
     Some(frame)
 }
@@ -263,11 +310,17 @@ pub(crate) fn free_many(frames: &[PhysAddr]) {
     }
 }
 
+/// Gives frames back that are all zero.
+pub(crate) fn free_zeroed(frames: &[PhysAddr]) {
+    let mut all = FRAMES.lock();
+    for frame in frames {
+        all.push_zeroed(*frame);
+    }
+}
+
 hal_impl! {
     kernel_hal::frame => fn hal_frame_alloc(fill: Fill) -> Option<PhysAddr> {
-        let frame = FRAMES.lock().pop(For::User)?;
-        fill_frame(frame, fill);
-        Some(frame)
+        alloc(For::User, fill)
     }
     kernel_hal::frame => fn hal_frame_alloc_many(out: &mut [PhysAddr], fill: Fill) -> usize {
         let mut frames = FRAMES.lock();

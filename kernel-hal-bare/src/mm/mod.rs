@@ -10,5 +10,6 @@ pub(crate) mod fault_table;
 pub(crate) mod frame_allocator;
 pub(crate) mod heap;
 pub(crate) mod page_table;
+mod table;
 pub(crate) mod tlb;
 pub(crate) mod user_copy;

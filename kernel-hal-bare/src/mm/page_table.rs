@@ -1,18 +1,20 @@
 //! Four-level page tables: one root per address space, all sharing the kernel's half.
 //!
-//! Tables are frames in the direct map. A table below the root is freed with the root only, so a walk may keep a pointer
-//! to a leaf table while it runs through adjoining pages. The kernel's half of a root is copied from the first root and
-//! never changes, so no root needs to be told of anything.
+//! Tables are frames in the direct map. A table that has become empty is cut off at once, up to the root, and freed when no
+//! CPU can walk it any more. The kernel's half of a root is copied from the first root and never changes, so no root needs to
+//! be told of anything.
 
-use super::direct::pointer;
-use super::frame_allocator::{alloc_for_kernel, free_many, TABLE_FRAMES};
-use super::tlb::Stale;
+use super::table::{
+    cut_all, frame_of, index, new_table, Freed, Path, Slot, Table, ACCESSED, ADDRESS, ENTRIES,
+    LARGE, LARGE_SHIFT, PRESENT, USER, USER_ENTRIES, WRITE,
+};
+use super::tlb::{Stale, MANY};
 use crate::cpu::percpu::current;
 use crate::cpu::registers::{read_cr3, write_cr3};
 use boot_info::KERNEL_BASE;
+use core::ops::Range;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use kernel_hal::addr::{PAGE_SHIFT, USER_TOP};
-use kernel_hal::frame::Fill;
 use kernel_hal::paging::{CachePolicy, MmuFlags, OutOfTables};
 use kernel_hal::{hal_impl, PhysAddr, VirtAddr, PAGE_SIZE};
 
@@ -20,65 +22,18 @@ use kernel_hal::{hal_impl, PhysAddr, VirtAddr, PAGE_SIZE};
 static KERNEL_ENTRIES: [(AtomicUsize, AtomicU64); 8] =
     [const { (AtomicUsize::new(0), AtomicU64::new(0)) }; 8];
 
-const PRESENT: u64 = 1 << 0;
-const WRITE: u64 = 1 << 1;
-const USER: u64 = 1 << 2;
 const WRITE_THROUGH: u64 = 1 << 3;
 const NO_CACHE: u64 = 1 << 4;
-const ACCESSED: u64 = 1 << 5;
 const DIRTY: u64 = 1 << 6;
-const LARGE: u64 = 1 << 7;
 const NO_EXECUTE: u64 = 1 << 63;
-const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 
-const ENTRIES: usize = 512;
-const USER_ENTRIES: usize = ENTRIES / 2;
+const LARGE_BYTES: usize = 1 << LARGE_SHIFT;
 const LARGE_PAGES: usize = ENTRIES;
-const LARGE_SHIFT: u32 = 21;
-
-/// Entries of the kernel's half of a root that are never present, and hold which entries of the user half are: 62 to a
-/// word, from bit 1 on. So the end of an address space costs what it used, not what it could have.
-const USED_MAP: usize = 500;
-const USED_BITS: usize = 62;
-const USED_WORDS: usize = USER_ENTRIES.div_ceil(USED_BITS);
+/// From how many pages on a table is cut off as it is, if nothing else is mapped by it, instead of emptied.
+const WORTH_CUTTING: usize = 16;
 
 /// The root that maps the kernel only.
 static KERNEL_ROOT: AtomicU64 = AtomicU64::new(0);
-
-/// One table. The pointer is into the direct map, to a frame that holds a table.
-#[derive(Clone, Copy)]
-struct Table(*mut u64);
-
-impl Table {
-    #[inline(always)]
-    fn at(frame: PhysAddr) -> Self {
-        Self(pointer(frame))
-    }
-    #[inline(always)]
-    fn get(self, index: usize) -> u64 {
-        // SAFETY: the masked index is inside the table's page.
-        let entry = unsafe { self.0.add(index & (ENTRIES - 1)) };
-        // SAFETY: the page is a live table; entries are only accessed by single loads and stores.
-        unsafe { entry.read() }
-    }
-    #[inline(always)]
-    fn set(self, index: usize, value: u64) {
-        // SAFETY: the masked index is inside the table's page.
-        let entry = unsafe { self.0.add(index & (ENTRIES - 1)) };
-        // SAFETY: the page is a live table of the address space that the caller changes; user entries map user pages or
-        // lower tables, so no kernel memory becomes reachable.
-        unsafe { entry.write_volatile(value) }
-    }
-}
-
-#[inline(always)]
-fn index(at: VirtAddr, shift: u32) -> usize {
-    at >> shift & (ENTRIES - 1)
-}
-
-fn frame_of(entry: u64) -> PhysAddr {
-    PhysAddr(entry & ADDRESS)
-}
 
 /// The bits of a leaf, or `None` when the mapping is not to be present.
 #[inline(always)]
@@ -112,53 +67,6 @@ fn flags_of(entry: u64) -> MmuFlags {
     }
 }
 
-fn new_table() -> Option<PhysAddr> {
-    let frame = alloc_for_kernel(Fill::Zero)?;
-    TABLE_FRAMES.fetch_add(1, Ordering::Relaxed);
-    Some(frame)
-}
-
-/// The table below an entry, made if absent; a large page is split into small ones.
-fn next_or_new(table: Table, at: usize) -> Result<Table, OutOfTables> {
-    let entry = table.get(at);
-    if entry & (PRESENT | LARGE) == PRESENT {
-        return Ok(Table::at(frame_of(entry)));
-    }
-    let frame = new_table().ok_or(OutOfTables)?;
-    let below = Table::at(frame);
-    if entry & PRESENT != 0 {
-        let bits = entry & !ADDRESS & !LARGE;
-        for page in 0..ENTRIES {
-            below.set(
-                page,
-                frame_of(entry).add((page * PAGE_SIZE) as u64).0 | bits,
-            );
-        }
-    }
-    table.set(at, frame.0 | PRESENT | WRITE | USER | ACCESSED);
-    Ok(below)
-}
-
-/// The table whose entries stand for 2 MiB each.
-fn directory_or_new(root: PhysAddr, at: VirtAddr) -> Result<Table, OutOfTables> {
-    let (root, place) = (Table::at(root), index(at, 39));
-    let level3 = next_or_new(root, place)?;
-    let word = USED_MAP + place / USED_BITS;
-    root.set(word, root.get(word) | 2 << (place % USED_BITS));
-    next_or_new(level3, index(at, 30))
-}
-
-/// Calls `action` for each used entry of the user half of a root.
-fn for_each_used(root: Table, mut action: impl FnMut(u64)) {
-    for word in 0..USED_WORDS {
-        let mut used = root.get(USED_MAP + word) >> 1;
-        while used != 0 {
-            action(root.get(word * USED_BITS + used.trailing_zeros() as usize));
-            used &= used - 1;
-        }
-    }
-}
-
 /// Whether a range is page aligned and inside the user half; the layers above see to it.
 fn check_range(at: VirtAddr, pages: usize) {
     let fits = pages <= USER_TOP >> PAGE_SHIFT && at <= USER_TOP - pages * PAGE_SIZE;
@@ -168,130 +76,138 @@ fn check_range(at: VirtAddr, pages: usize) {
     );
 }
 
-/// One present entry that a walk has met.
-struct Leaf {
-    table: Table,
-    index: usize,
-    at: VirtAddr,
-    entry: u64,
-}
-
-/// Calls `change` for each present page (small or large) of a range. Absent tables are skipped whole. A large page that is
-/// only partly in the range is split; when there is no memory for that, it is unmapped whole: its owner maps it again at
-/// the next access.
+/// Calls `visit` for each present entry of level 2 that a range touches, with the part of the range that it covers. Absent
+/// tables are skipped whole.
 #[inline(always)]
-fn for_each_present(
+fn for_each_directory_entry(
     root: PhysAddr,
-    at: VirtAddr,
-    pages: usize,
-    stale: &mut Stale,
-    mut change: impl FnMut(Leaf, &mut Stale),
+    range: Range<VirtAddr>,
+    mut visit: impl FnMut(&Path, Range<VirtAddr>),
 ) {
-    let end = at + pages * PAGE_SIZE;
-    let mut at = at;
+    let table = Table::at(root);
+    let mut at = range.start;
     // The first address behind the table of this level that `at` is in.
     let behind = |at: usize, shift: u32| ((at >> shift) + 1) << shift;
-    while at < end {
-        let entry = Table::at(root).get(index(at, 39));
-        if entry & PRESENT == 0 {
+    while at < range.end {
+        let top = table.slot(at, 39);
+        if top.get() & PRESENT == 0 {
             at = behind(at, 39);
             continue;
         }
-        let entry = Table::at(frame_of(entry)).get(index(at, 30));
-        if entry & PRESENT == 0 {
+        let upper = top.below().slot(at, 30);
+        if upper.get() & PRESENT == 0 {
             at = behind(at, 30);
             continue;
         }
-        let directory = Table::at(frame_of(entry));
-        let place = index(at, LARGE_SHIFT);
-        let entry = directory.get(place);
-        let next = behind(at, LARGE_SHIFT);
-        if entry & PRESENT == 0 {
-            at = next;
-            continue;
+        let directory = upper.below().slot(at, LARGE_SHIFT);
+        let next = behind(at, LARGE_SHIFT).min(range.end);
+        if directory.get() & PRESENT != 0 {
+            let path = Path {
+                root: top,
+                upper,
+                directory,
+            };
+            visit(&path, at..next);
         }
-        if entry & LARGE != 0 {
-            let whole = at & ((1 << LARGE_SHIFT) - 1) == 0 && next <= end;
-            if whole {
-                change(
-                    Leaf {
-                        table: directory,
-                        index: place,
-                        at,
-                        entry,
-                    },
-                    stale,
-                );
-                at = next;
-            } else if next_or_new(directory, place).is_err() {
-                directory.set(place, 0);
+        at = next;
+    }
+}
+
+/// Unmaps a range; nothing else is mapped in `alone`, which holds it. Tables that are empty then, or map nothing else, go.
+fn unmap(root: PhysAddr, range: Range<VirtAddr>, alone: &Range<VirtAddr>) {
+    let (mut stale, mut freed) = (Stale::of(root), Freed::of(root));
+    for_each_directory_entry(root, range, |path, part| {
+        unmap_part(path, part, alone, &mut stale, &mut freed);
+        path.prune(&mut freed);
+    });
+    stale.finish();
+    freed.flush();
+}
+
+/// Unmaps what one entry of level 2 maps of a range.
+#[inline(always)]
+fn unmap_part(
+    path: &Path,
+    part: Range<VirtAddr>,
+    alone: &Range<VirtAddr>,
+    stale: &mut Stale,
+    freed: &mut Freed,
+) {
+    let entry = path.directory.get();
+    if entry & LARGE != 0 {
+        stale.add(part.start);
+        // Without memory to split it, it is unmapped whole: its owner maps it again at the next access.
+        if part.len() == LARGE_BYTES || path.table().is_err() {
+            return path.cut();
+        }
+    }
+    let table = path.directory.below();
+    let pages = part.len() / PAGE_SIZE;
+    let start = part.start & !(LARGE_BYTES - 1);
+    if pages >= WORTH_CUTTING && alone.start <= start && start + LARGE_BYTES <= alone.end {
+        freed.used(frame_of(path.directory.get()));
+        stale.all();
+        return path.cut();
+    }
+    let first = index(part.start, 12);
+    let mut gone = 0;
+    if pages > MANY {
+        for place in first..first + pages {
+            gone += usize::from(table.get(place) & PRESENT != 0);
+            table.set(place, 0);
+        }
+        if gone != 0 {
+            stale.all();
+        }
+    } else {
+        for (place, at) in (first..first + pages).zip(part.step_by(PAGE_SIZE)) {
+            if table.get(place) & PRESENT != 0 {
+                table.set(place, 0);
+                gone += 1;
                 stale.add(at);
-                at = next;
-            } else {
-                stale.add(at);
             }
-            continue;
         }
-        let table = Table::at(frame_of(entry));
-        let stop = next.min(end);
-        while at < stop {
-            let place = index(at, 12);
-            let entry = table.get(place);
-            if entry & PRESENT != 0 {
-                change(
-                    Leaf {
-                        table,
-                        index: place,
-                        at,
-                        entry,
-                    },
-                    stale,
-                );
+    }
+    path.directory.subtract(gone);
+}
+
+/// Gives the present pages of a range other bits.
+fn protect(root: PhysAddr, range: Range<VirtAddr>, bits: u64) {
+    let (mut stale, mut freed) = (Stale::of(root), Freed::of(root));
+    for_each_directory_entry(root, range, |path, part| {
+        if path.directory.get() & LARGE != 0 {
+            if part.len() == LARGE_BYTES {
+                return change(path.directory, bits | LARGE, part.start, &mut stale);
             }
-            at += PAGE_SIZE;
+            stale.add(part.start);
+            if path.table().is_err() {
+                // As in `unmap_part`.
+                path.cut();
+                return path.prune(&mut freed);
+            }
         }
+        let table = path.directory.below();
+        for at in part.step_by(PAGE_SIZE) {
+            change(table.slot(at, 12), bits, at, &mut stale);
+        }
+    });
+    stale.finish();
+    freed.flush();
+}
+
+/// Gives one page other bits if it is present.
+#[inline(always)]
+fn change(slot: Slot, bits: u64, at: VirtAddr, stale: &mut Stale) {
+    let entry = slot.get();
+    let changed = entry & ADDRESS | bits;
+    if entry & PRESENT != 0 && entry != changed {
+        slot.set(changed);
+        stale.add(at);
     }
 }
 
-/// Tables on their way back to the allocator.
-struct Freed {
-    frames: [PhysAddr; 64],
-    count: usize,
-}
-
-impl Freed {
-    fn push(&mut self, frame: PhysAddr) {
-        if self.count == self.frames.len() {
-            self.flush();
-        }
-        self.frames[self.count] = frame;
-        self.count += 1;
-    }
-    fn flush(&mut self) {
-        free_many(&self.frames[..self.count]);
-        TABLE_FRAMES.fetch_sub(self.count, Ordering::Relaxed);
-        self.count = 0;
-    }
-}
-
-/// Frees a table and the tables below it; `level` is 1 for a table of small pages.
-fn free_tables(frame: PhysAddr, level: u32, freed: &mut Freed) {
-    if level > 1 {
-        let table = Table::at(frame);
-        for first in (0..ENTRIES).step_by(8) {
-            // Most entries of most tables are zero.
-            if (first..first + 8).fold(0, |all, at| all | table.get(at)) == 0 {
-                continue;
-            }
-            for at in first..first + 8 {
-                let entry = table.get(at);
-                if entry & (PRESENT | LARGE) == PRESENT {
-                    free_tables(frame_of(entry), level - 1, freed);
-                }
-            }
-        }
-    }
-    freed.push(frame);
+fn span(at: VirtAddr, pages: usize) -> Range<VirtAddr> {
+    at..at + pages * PAGE_SIZE
 }
 
 /// Replaces rboot's root by one without its identity map; once.
@@ -344,24 +260,33 @@ hal_impl! {
         if current().active_root.get() == root.0 {
             activate(PhysAddr(KERNEL_ROOT.load(Ordering::Relaxed)));
         }
-        let mut freed = Freed { frames: [PhysAddr(0); 64], count: 0 };
-        for_each_used(Table::at(root), |entry| free_tables(frame_of(entry), 3, &mut freed));
-        freed.push(root);
+        let mut freed = Freed::of(root);
+        cut_all(root, &mut freed);
+        freed.used(root);
+        freed.flush();
+    }
+    kernel_hal::paging => fn hal_page_table_clear(root: PhysAddr) {
+        let (mut stale, mut freed) = (Stale::of(root), Freed::of(root));
+        cut_all(root, &mut freed);
+        stale.all();
+        stale.finish();
         freed.flush();
     }
     kernel_hal::paging => fn hal_page_table_map(root: PhysAddr, at: VirtAddr, frames: &[PhysAddr], flags: MmuFlags) -> Result<(), OutOfTables> {
         check_range(at, frames.len());
-        let mut stale = Stale::of(root);
         let Some(bits) = leaf_bits(flags) else {
-            unmap(root, at, frames.len());
+            let range = span(at, frames.len());
+            unmap(root, range.clone(), &range);
             return Ok(());
         };
+        let mut stale = Stale::of(root);
         let mut at = at;
         let mut frames = frames;
         let mut result = Ok(());
         while !frames.is_empty() {
-            let table = match directory_or_new(root, at).and_then(|directory| next_or_new(directory, index(at, LARGE_SHIFT))) {
-                Ok(table) => table,
+            let made = Path::make(root, at).and_then(|path| Ok((path, path.table_or_retreat(root)?)));
+            let (path, table) = match made {
+                Ok(made) => made,
                 Err(error) => {
                     result = Err(error);
                     break;
@@ -369,14 +294,17 @@ hal_impl! {
             };
             let first = index(at, 12);
             let (here, rest) = frames.split_at(frames.len().min(ENTRIES - first));
+            let mut new = here.len();
             for (place, frame) in (first..).zip(here) {
                 let old = table.get(place);
                 table.set(place, frame.0 | bits);
                 if old & PRESENT != 0 {
                     stale.add(at);
+                    new -= 1;
                 }
                 at += PAGE_SIZE;
             }
+            path.directory.add(new);
             frames = rest;
         }
         stale.finish();
@@ -385,46 +313,43 @@ hal_impl! {
     kernel_hal::paging => fn hal_page_table_map_contiguous(root: PhysAddr, at: VirtAddr, first: PhysAddr, pages: usize, flags: MmuFlags) -> Result<(), OutOfTables> {
         check_range(at, pages);
         // What was mapped goes first: a large page may replace a table.
-        unmap(root, at, pages);
+        let range = span(at, pages);
+        unmap(root, range.clone(), &range);
         let Some(bits) = leaf_bits(flags) else { return Ok(()) };
         let mut done = 0;
         while done < pages {
             let here = at + done * PAGE_SIZE;
             let frame = first.add((done * PAGE_SIZE) as u64);
-            let directory = directory_or_new(root, here)?;
-            let place = index(here, LARGE_SHIFT);
-            let aligned = (here as u64 | frame.0) & ((1 << LARGE_SHIFT) - 1) == 0;
-            if aligned && pages - done >= LARGE_PAGES && directory.get(place) & PRESENT == 0 {
-                directory.set(place, frame.0 | bits | LARGE);
+            let path = Path::make(root, here)?;
+            let aligned = (here as u64 | frame.0) & (LARGE_BYTES as u64 - 1) == 0;
+            if aligned && pages - done >= LARGE_PAGES && path.directory.get() & PRESENT == 0 {
+                path.directory.set(frame.0 | bits | LARGE);
+                path.upper.add(1);
                 done += LARGE_PAGES;
                 continue;
             }
-            let table = next_or_new(directory, place)?;
+            let table = path.table_or_retreat(root)?;
             let start = index(here, 12);
             let count = (pages - done).min(ENTRIES - start);
             for page in 0..count {
                 table.set(start + page, frame.add((page * PAGE_SIZE) as u64).0 | bits);
             }
+            path.directory.add(count);
             done += count;
         }
         Ok(())
     }
-    kernel_hal::paging => fn hal_page_table_unmap(root: PhysAddr, at: VirtAddr, pages: usize) {
+    kernel_hal::paging => fn hal_page_table_unmap(root: PhysAddr, at: VirtAddr, pages: usize, alone: Range<VirtAddr>) {
         check_range(at, pages);
-        unmap(root, at, pages);
+        unmap(root, span(at, pages), &alone);
     }
     kernel_hal::paging => fn hal_page_table_protect(root: PhysAddr, at: VirtAddr, pages: usize, flags: MmuFlags) {
         check_range(at, pages);
-        let bits = leaf_bits(flags);
-        let mut stale = Stale::of(root);
-        for_each_present(root, at, pages, &mut stale, |leaf, stale| {
-            let entry = bits.map_or(0, |bits| leaf.entry & (ADDRESS | LARGE_BIT_OF_LEAF) | bits);
-            if entry != leaf.entry {
-                leaf.table.set(leaf.index, entry);
-                stale.add(leaf.at);
-            }
-        });
-        stale.finish();
+        let range = span(at, pages);
+        match leaf_bits(flags) {
+            Some(bits) => protect(root, range, bits),
+            None => unmap(root, range.clone(), &range),
+        }
     }
     kernel_hal::paging => fn hal_page_table_query(root: PhysAddr, at: VirtAddr) -> Option<(PhysAddr, MmuFlags)> {
         if at >= USER_TOP {
@@ -459,16 +384,4 @@ fn walk(root: PhysAddr, at: VirtAddr) -> Option<(PhysAddr, MmuFlags)> {
         table = Table::at(frame_of(entry));
     }
     None
-}
-
-/// Large pages keep their size; small ones never have this bit, as the PAT is picked by the two bits that both share.
-const LARGE_BIT_OF_LEAF: u64 = LARGE;
-
-fn unmap(root: PhysAddr, at: VirtAddr, pages: usize) {
-    let mut stale = Stale::of(root);
-    for_each_present(root, at, pages, &mut stale, |leaf, stale| {
-        leaf.table.set(leaf.index, 0);
-        stale.add(leaf.at);
-    });
-    stale.finish();
 }

@@ -5,11 +5,13 @@ use crate::cpu::registers::{invalidate_page, read_cr3, write_cr3};
 use kernel_hal::PhysAddr;
 
 /// From how many pages on a reload of CR3 is cheaper.
-const MANY: usize = 32;
+pub(super) const MANY: usize = 32;
 
-/// Translations of one table that have become stale. Call [`finish`](Self::finish) before the pages are used otherwise.
+/// Translations of one table that have become stale. Call [`finish`](Self::finish) before the pages, or tables that were cut
+/// off, are used otherwise.
 ///
-/// With more CPUs this is where the others are told.
+/// A table may be cut off when its last translation is dropped here: dropping one drops what the CPU remembers of the tables
+/// on the way to it (SDM volume 3, 4.10.4.1). With more CPUs this is where the others are told.
 pub(super) struct Stale {
     active: bool,
     pages: usize,
@@ -32,6 +34,12 @@ impl Stale {
         if self.active && self.pages <= MANY {
             invalidate_page(addr);
         }
+    }
+
+    /// All translations are stale, or more than are worth dropping one by one.
+    #[inline(always)]
+    pub(super) fn all(&mut self) {
+        self.pages = MANY + 1;
     }
 
     /// After this the CPU uses none of them.

@@ -58,9 +58,9 @@ macro_rules! small_machine {
     }};
 }
 
-/// Bytes that are free, on the kernel's heap too, or hold page tables: those of a place stay until its process ends.
+/// Bytes that are free, on the kernel's heap too.
 fn not_in_use(stats: &KmemStatsInfo) -> u64 {
-    stats.free_bytes + stats.free_heap_bytes + stats.mmu_overhead_bytes
+    stats.free_bytes + stats.free_heap_bytes
 }
 
 /// How often the kernel's heap may grow before it is as large as it needs to be.

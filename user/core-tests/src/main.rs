@@ -53,6 +53,7 @@ mod ioports;
 mod job;
 mod memory_info;
 mod memory_mapping;
+mod memory_return;
 mod object_info;
 mod order;
 mod pager_buffer;
@@ -142,6 +143,7 @@ const SUITES: &[&Suite] = &[
     &vmar_change::SUITE,
     &memory_mapping::SUITE,
     &memory_info::SUITE,
+    &memory_return::SUITE,
     &fault_race::SUITE,
     &exhaustion::SUITE,
     &process_memory::SUITE,

@@ -1,10 +1,14 @@
 //! The page table of an address space, with the lock under which it changes.
 
 use super::{Perms, PAGE};
+use core::ops::Range;
 use kernel_hal::paging::{CachePolicy, MmuFlags, PageTable};
 use kernel_hal::sync::Mutex;
 use kernel_hal::{PhysAddr, VirtAddr};
 use zx_abi::{ZxError, ZxResult};
+
+/// Pages that are changed in one go.
+const PIECE: usize = 16 << 10;
 
 /// A page table that VMOs and the address space change; the innermost lock of this module.
 pub(super) struct Hw {
@@ -57,6 +61,21 @@ impl Hw {
         });
     }
 
+    /// As [`Hw::unmap`]; nothing else is mapped in `alone`, so tables that serve nothing else need not be emptied.
+    pub(super) fn unmap_alone(&self, at: VirtAddr, pages: usize, alone: Range<VirtAddr>) {
+        if pages > PIECE {
+            return self.unmap(at, pages);
+        }
+        let _change = self.change.lock();
+        self.table.unmap_alone(at, pages, alone);
+    }
+
+    /// Unmaps everything.
+    pub(super) fn clear(&self) {
+        let _change = self.change.lock();
+        self.table.clear();
+    }
+
     pub(super) fn protect(&self, at: VirtAddr, pages: usize, flags: MmuFlags) {
         in_pieces(at, pages, |at, pages| {
             let _change = self.change.lock();
@@ -68,7 +87,6 @@ impl Hw {
 /// Changes a long range piece by piece and lets interrupts in between: no handler takes a lock of this module. Absent parts are
 /// skipped fast, so pieces of what is very long may be longer.
 fn in_pieces(at: VirtAddr, pages: usize, mut change: impl FnMut(VirtAddr, usize)) {
-    const PIECE: usize = 16 << 10;
     const LONGEST: usize = 256 << 10;
     let piece = (pages / 1024).clamp(PIECE, LONGEST);
     let mut done = 0;

@@ -15,7 +15,11 @@ use zx_abi::{ZxError, ZxResult};
 /// What was taken out of the tree; to be dropped once the address space is unlocked, because VMOs may die with it.
 #[must_use = "drop it after the address space is unlocked"]
 #[derive(Default)]
-pub(in crate::vm) struct Removed(Vec<Arc<Vmo>>);
+pub(in crate::vm) struct Removed {
+    /// Most steps take one mapping out.
+    first: Option<Arc<Vmo>>,
+    others: Vec<Arc<Vmo>>,
+}
 
 /// Whether a step of something long was the last one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,14 +34,13 @@ pub enum Rest {
 /// Translations that one step takes away, give or take some: well below a millisecond.
 pub(in crate::vm) const STEP_PAGES: usize = 8192;
 
+/// For how many pages a mapping counts in a step, whatever its size.
+const MAPPING: usize = 16;
+
 impl RegionTree {
     /// Checks that a range may be unmapped: the vDSO's code stays, and regions go as a whole or not at all.
     pub(super) fn check_unmap(&self, id: RegionId, range: &Range<VirtAddr>) -> ZxResult {
-        if self
-            .vdso
-            .as_ref()
-            .is_some_and(|(code, _)| code.start < range.end && range.start < code.end)
-        {
+        if self.vdso_meets(range) {
             return Err(ZxError::AccessDenied);
         }
         for child in self.live(id)?.overlapping(range) {
@@ -48,6 +51,44 @@ impl RegionTree {
             }
         }
         Ok(())
+    }
+
+    /// Takes a mapping out whose range is this one, which most unmapping is, if it is short enough for one step; whether it was.
+    pub(super) fn unmap_one(
+        &mut self,
+        hw: &Arc<Hw>,
+        id: RegionId,
+        range: &Range<VirtAddr>,
+        removed: &mut Removed,
+    ) -> ZxResult<bool> {
+        if self.vdso_meets(range) || range.len() > STEP_PAGES * PAGE {
+            return Ok(false);
+        }
+        let region = self.region_mut(id)?;
+        let at = region.children.first_behind(range.start);
+        let is_it = region.children.get(at).is_some_and(|child| {
+            matches!(child.what, What::Mapping(_))
+                && (child.base, child.end()) == (range.start, range.end)
+        });
+        if !is_it {
+            return Ok(false);
+        }
+        let room = region.children.room_around(at, region.base..region.end());
+        hw.unmap_alone(range.start, range.len() / PAGE, room);
+        if let Some(Child {
+            what: What::Mapping(mapping),
+            ..
+        }) = region.children.remove(at)
+        {
+            removed.push(*mapping);
+        }
+        Ok(true)
+    }
+
+    fn vdso_meets(&self, range: &Range<VirtAddr>) -> bool {
+        self.vdso
+            .as_ref()
+            .is_some_and(|(code, _)| code.start < range.end && range.start < code.end)
     }
 
     /// One step of taking out the mappings and whole regions of a range: translations of about `pages` pages go. Mappings at the
@@ -71,6 +112,7 @@ impl RegionTree {
             let Some(at) = region.children.last_before(range.end) else {
                 return Ok(Rest::Nothing);
             };
+            let room = region.children.room_around(at, region.base..region.end());
             let Some(child) = region.children.get_mut(at) else {
                 return Ok(Rest::Nothing);
             };
@@ -81,8 +123,8 @@ impl RegionTree {
                 return Ok(Rest::More);
             }
             let left = match child.what {
-                What::Region(inner) => self.bury(hw, inner, removed, &mut budget),
-                What::Mapping(_) => child.shorten(hw, &mut budget),
+                What::Region(inner) => self.bury(Some(hw), inner, removed, &mut budget),
+                What::Mapping(_) => child.shorten(hw, room, &mut budget),
             };
             if left == Rest::Nothing {
                 if let Some(Child {
@@ -106,7 +148,7 @@ impl RegionTree {
     ) -> ZxResult<Rest> {
         let region = self.region_mut(id)?;
         let (base, parent) = (region.base, region.parent);
-        if self.bury(hw, id, removed, &mut { pages }) == Rest::More {
+        if self.bury(Some(hw), id, removed, &mut { pages }) == Rest::More {
             return Ok(Rest::More);
         }
         if let Some(parent) = parent {
@@ -116,19 +158,23 @@ impl RegionTree {
         Ok(Rest::Nothing)
     }
 
-    /// Destroys everything, the root too, in steps of about `pages` pages; whether more is left to do.
+    /// Destroys everything, the root too, in steps of about `pages` pages; whether more is left to do. All translations go in the
+    /// first step, with their tables.
     pub(in crate::vm) fn teardown_step(&mut self, hw: &Arc<Hw>, pages: usize) -> (Removed, Rest) {
         let mut removed = Removed::default();
         self.vdso = None;
-        let left = self.bury(hw, Self::ROOT, &mut removed, &mut { pages });
+        if self.live(Self::ROOT).is_ok() {
+            hw.clear();
+        }
+        let left = self.bury(None, Self::ROOT, &mut removed, &mut { pages });
         (removed, left)
     }
 
     /// Marks a region and all below it dead and takes its mappings out, from the highest address down, until the budget is used
-    /// up. Depth first without recursion: programs choose the depth.
+    /// up. Depth first without recursion: programs choose the depth. Without a page table, there are no translations left.
     fn bury(
         &mut self,
-        hw: &Arc<Hw>,
+        hw: Option<&Arc<Hw>>,
         id: RegionId,
         removed: &mut Removed,
         budget: &mut usize,
@@ -143,7 +189,17 @@ impl RegionTree {
                 Some(child) => match child.what {
                     What::Region(inner) => at = inner,
                     What::Mapping(_) => {
-                        if *budget == 0 || child.shorten(hw, budget) == Rest::More {
+                        if *budget == 0 {
+                            return Rest::More;
+                        }
+                        let left = match hw {
+                            Some(hw) => child.shorten(hw, child.base..child.end(), budget),
+                            None => {
+                                *budget = budget.saturating_sub(MAPPING);
+                                Rest::Nothing
+                            }
+                        };
+                        if left == Rest::More {
                             return Rest::More;
                         }
                         if let Some(Child {
@@ -194,9 +250,8 @@ impl RegionTree {
 
 impl Child {
     /// Takes translations of a mapping away from its end, as many as the budget has. `Nothing`: none is left, and the mapping may
-    /// go. A mapping counts for some pages whatever its size.
-    fn shorten(&mut self, hw: &Arc<Hw>, budget: &mut usize) -> Rest {
-        const MAPPING: usize = 16;
+    /// go. Nothing else is mapped in `room`.
+    fn shorten(&mut self, hw: &Arc<Hw>, room: Range<VirtAddr>, budget: &mut usize) -> Rest {
         const LONGEST: usize = 256 << 10;
         let What::Mapping(mapping) = &self.what else {
             return Rest::Nothing;
@@ -206,7 +261,9 @@ impl Child {
         let piece = (*budget).max((pages / 4096).min(LONGEST)).max(1);
         let now = pages.min(piece);
         let rest = pages - now;
-        hw.unmap(self.base + rest * PAGE, now);
+        let from = self.base + rest * PAGE;
+        let alone = if rest == 0 { room } else { from..room.end };
+        hw.unmap_alone(from, now, alone);
         *budget = budget.saturating_sub(now.max(MAPPING));
         if rest == 0 {
             return Rest::Nothing;
@@ -223,8 +280,10 @@ impl Removed {
     /// Takes a mapping in: its VMO forgets it now and is let go later, or now when there is no memory for the list.
     fn push(&mut self, mapping: Mapping) {
         mapping.vmo.remove_view(mapping.token);
-        if self.0.try_reserve(1).is_ok() {
-            self.0.push(mapping.vmo);
+        if self.first.is_none() {
+            self.first = Some(mapping.vmo);
+        } else if self.others.try_reserve(1).is_ok() {
+            self.others.push(mapping.vmo);
         }
     }
 }

@@ -233,14 +233,13 @@ impl Vmar {
         let mut removed = Removed::default();
         let mut tree = self.space.tree.lock();
         let range = self.range(&tree, addr, len)?;
-        tree.check_unmap(self.region, &range)?;
-        let result = tree.unmap_step(
-            &self.space.hw,
-            self.region,
-            &range,
-            STEP_PAGES,
-            &mut removed,
-        );
+        let hw = &self.space.hw;
+        let result = if tree.unmap_one(hw, self.region, &range, &mut removed)? {
+            Ok(Rest::Nothing)
+        } else {
+            tree.check_unmap(self.region, &range)?;
+            tree.unmap_step(hw, self.region, &range, STEP_PAGES, &mut removed)
+        };
         drop(tree);
         drop(removed);
         result
