@@ -5,8 +5,8 @@
 //!  \------------------------exit, kill, last handle closed---^
 //! ```
 //! When a process starts to die all its threads are killed; the one that ends last runs [`Process::teardown`], which closes
-//! handles and unmaps memory in bounded steps and only then sets TERMINATED. A process without threads gets a task of its
-//! own for that.
+//! handles and unmaps memory in bounded steps and only then sets TERMINATED. A process without threads is torn down by whoever
+//! ends it, if that takes one step; otherwise it gets a task of its own.
 
 use super::exception::ExceptionChannel;
 use super::job_policy::JobPolicy;
@@ -275,7 +275,7 @@ impl Process {
             inner.threads.len()
         };
         if count == 0 {
-            self.spawn_teardown();
+            return self.end_without_threads();
         }
         // Nobody joins any more, so one pass in the order of koids meets all.
         let mut after = Koid::NONE;
@@ -291,6 +291,17 @@ impl Process {
     /// Ends the process because of `task_kill`.
     pub fn kill(&self) {
         self.exit(retcode::SYSCALL_KILL);
+    }
+
+    /// Nobody else tears a process down that has no threads. One that never ran has no handles and little memory, and one step
+    /// does it; more is for a task. (Handles are not closed here: what they end could nest without an end.)
+    fn end_without_threads(&self) {
+        let no_handles = self.handles().is_empty();
+        if no_handles && !self.space.teardown_step() {
+            self.finish();
+        } else {
+            self.spawn_teardown();
+        }
     }
 
     /// Without a thread of its own the process needs another task; without memory for one it is torn down at once.
