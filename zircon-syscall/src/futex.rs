@@ -1,7 +1,7 @@
 //! Futexes. A futex is a word of the calling process, named by its address.
 
 use crate::Caller;
-use alloc::sync::{Arc, Weak};
+use alloc::sync::Arc;
 use core::future::poll_fn;
 use core::task::Poll;
 use kernel_hal::addr::is_user_range;
@@ -47,11 +47,12 @@ pub(crate) async fn sys_futex_wait(
     let owner = owner(caller, new_futex_owner)?;
     if owner
         .as_ref()
-        .is_some_and(|owner| core::ptr::eq(owner.as_ptr(), Arc::as_ptr(caller.thread())))
+        .is_some_and(|owner| Arc::ptr_eq(owner, caller.thread()))
     {
         return Err(ZxError::InvalidArgs);
     }
-    wait.begin(owner)?;
+    wait.begin(owner.as_ref())?;
+    drop(owner);
     match caller
         .thread()
         .block(BlockedOn::Futex, caller.deadline(deadline), &mut wait)
@@ -154,7 +155,7 @@ fn requeue(
         move_count: counts.1,
         owner: owner_after,
     };
-    futexes.requeue(from, to, to_owner, epoch)
+    futexes.requeue(from, to, to_owner.as_ref(), epoch)
 }
 
 /// `futex_get_owner`
@@ -180,7 +181,7 @@ fn address_of(futex: UserIn<i32>) -> ZxResult<usize> {
 }
 
 /// The thread that is to own a futex: of this process and started; one that has died counts as none.
-fn owner(caller: &Caller<'_>, handle: HandleValue) -> ZxResult<Option<Weak<Thread>>> {
+fn owner(caller: &Caller<'_>, handle: HandleValue) -> ZxResult<Option<Arc<Thread>>> {
     if handle == HANDLE_INVALID {
         return Ok(None);
     }
@@ -190,7 +191,7 @@ fn owner(caller: &Caller<'_>, handle: HandleValue) -> ZxResult<Option<Weak<Threa
     }
     match thread.phase() {
         Phase::New => Err(ZxError::InvalidArgs),
-        Phase::Running | Phase::Dying => Ok(Some(Arc::downgrade(&thread))),
+        Phase::Running | Phase::Dying => Ok(Some(thread)),
         Phase::Dead => Ok(None),
     }
 }

@@ -9,18 +9,19 @@
 //! Requeue reads the word too. [`FutexTable::epoch`], taken before, says who had joined when the word was read; those who came
 //! later, perhaps for another value, are left alone.
 //!
-//! A futex has an owner only while somebody waits for it.
+//! A futex has an owner only while somebody waits for it. The owner has at least the priority of those who wait
+//! (`futex_queues/lending.rs`).
 
-use super::futex_queues::{FutexName, Left, Line, Queues, WaiterName, Woken};
+use super::futex_queues::{FutexName, Left, Line, Queues, WaiterName, Woken, LIMIT};
 use crate::object::{KernelObject, Koid};
 use crate::task::thread_state::Phase;
 use crate::task::Thread;
-use alloc::sync::{Arc, Weak};
+use alloc::sync::Arc;
 use core::future::Future;
 use core::pin::Pin;
 use core::sync::atomic::{fence, AtomicU32, AtomicUsize, Ordering};
 use core::task::{Context, Poll, Waker};
-use kernel_hal::sync::Mutex;
+use kernel_hal::sync::{Mutex, MutexGuard};
 use zx_abi::{ZxError, ZxResult};
 
 /// The futexes of one process, by address.
@@ -30,12 +31,14 @@ pub struct FutexTable {
     joined: AtomicUsize,
 }
 
-/// A thread's place in the table of its process: taken at its first wait, kept to its end.
+/// A thread's place in the table of its process: taken when it waits or owns for the first time, kept to its end.
 #[derive(Debug)]
 pub struct FutexPlace(AtomicU32);
 
 impl FutexPlace {
     const NONE: u32 = u32::MAX;
+    /// Mark of a thread that owns and has not waited yet: no wake reaches it.
+    const OWNS_ONLY: u32 = LIMIT;
 
     /// The thread has not waited yet.
     #[must_use]
@@ -43,10 +46,17 @@ impl FutexPlace {
         Self(AtomicU32::new(Self::NONE))
     }
 
+    /// The name, if it has waited.
     fn name(&self) -> Option<WaiterName> {
+        let index = self.0.load(Ordering::Relaxed);
+        (index < LIMIT).then_some(WaiterName(index))
+    }
+
+    /// The name, if it has waited or owned.
+    fn any_name(&self) -> Option<WaiterName> {
         match self.0.load(Ordering::Relaxed) {
             Self::NONE => None,
-            index => Some(WaiterName(index)),
+            index => Some(WaiterName(index & !Self::OWNS_ONLY)),
         }
     }
 }
@@ -122,15 +132,65 @@ impl FutexTable {
         thread: &Arc<Thread>,
         waker: &Waker,
     ) -> ZxResult<WaiterName> {
-        let name = queues.take_place(Arc::downgrade(thread), waker)?;
+        let name = match thread.futex_place().any_name() {
+            Some(name) => {
+                queues.set_waker(name, waker);
+                name
+            }
+            None => queues.take_place(Arc::downgrade(thread), thread.base_rank(), Some(waker))?,
+        };
         thread.futex_place().0.store(name.0, Ordering::Relaxed);
         Ok(name)
+    }
+
+    /// The place of a thread that is to own; none for one that is dead.
+    fn owner_place(queues: &mut Queues, owner: &Arc<Thread>) -> ZxResult<Option<WaiterName>> {
+        if let Some(name) = owner.futex_place().any_name() {
+            return Ok(Some(name));
+        }
+        if owner.phase() == Phase::Dead {
+            return Ok(None);
+        }
+        let name = queues.take_place(Arc::downgrade(owner), owner.base_rank(), None)?;
+        let marked = name.0 | FutexPlace::OWNS_ONLY;
+        owner.futex_place().0.store(marked, Ordering::Relaxed);
+        Ok(Some(name))
+    }
+
+    /// Lets threads know what they inherit now. With the lock, since the last change counts; but none of them may end under it.
+    #[inline(always)]
+    fn settle<'a>(&'a self, queues: MutexGuard<'a, Queues>) {
+        if queues.has_changed() {
+            self.tell_heirs(queues);
+        }
+    }
+
+    #[cold]
+    fn tell_heirs<'a>(&'a self, mut queues: MutexGuard<'a, Queues>) {
+        while let Some((heir, inherited)) = queues.next_changed() {
+            let heir = heir.upgrade();
+            if let Some(heir) = &heir {
+                heir.inherit(inherited);
+            }
+            drop(queues);
+            drop(heir);
+            queues = self.queues.lock();
+        }
+    }
+
+    /// A profile has given a thread another rank.
+    pub(crate) fn base_changed(&self, thread: &Thread) {
+        let mut queues = self.queues.lock();
+        if let Some(name) = thread.futex_place().any_name() {
+            queues.set_base(name, thread.base_rank());
+        }
+        self.settle(queues);
     }
 
     /// Frees the place of a thread that has ended.
     pub(crate) fn forget(&self, thread: &Thread) {
         let place = thread.futex_place();
-        if let Some(name) = place.name() {
+        if let Some(name) = place.any_name() {
             place.0.store(FutexPlace::NONE, Ordering::Relaxed);
             self.queues.lock().free_place(name);
         }
@@ -147,15 +207,21 @@ impl FutexTable {
     }
 
     fn wake_some(&self, address: usize, count: usize, owner: NewOwner) {
-        let dropped = {
-            let mut queues = self.queues.lock();
-            let Some(futex) = queues.find(address) else {
-                return;
-            };
-            let woken = queues.wake(futex, count, u64::MAX);
-            own_after(&mut queues, futex, woken, owner)
+        let mut queues = self.queues.lock();
+        let Some(futex) = queues.find(address) else {
+            return;
         };
-        drop(dropped);
+        let woken = queues.wake(futex, count, u64::MAX);
+        own_after(&mut queues, futex, woken, owner);
+        self.settle(queues);
+    }
+
+    /// Takes a thread out of its line; or says for which futex a wake has come before.
+    fn give_up(&self, name: WaiterName) -> Option<usize> {
+        let mut queues = self.queues.lock();
+        let woken_at = queues.give_up(name);
+        self.settle(queues);
+        woken_at
     }
 
     /// Hands a wake on.
@@ -163,8 +229,11 @@ impl FutexTable {
     fn wake_one(&self, address: usize) {
         let mut queues = self.queues.lock();
         if let Some(futex) = queues.find(address) {
-            queues.wake(futex, 1, u64::MAX);
+            if queues.wake(futex, 1, u64::MAX).left == Left::Some {
+                queues.shortened(futex);
+            }
         }
+        self.settle(queues);
     }
 
     /// Now.
@@ -182,38 +251,30 @@ impl FutexTable {
         &self,
         from: Requeue,
         to: usize,
-        to_owner: Option<Weak<Thread>>,
+        to_owner: Option<&Arc<Thread>>,
         epoch: Epoch,
     ) -> ZxResult {
-        let dropped = {
-            let mut queues = self.queues.lock();
-            if let Some(owner) = &to_owner {
-                if queues.waits(from.address, owner) || queues.waits(to, owner) {
-                    return Err(ZxError::InvalidArgs);
-                }
-            }
-            let target = queues.open(to)?;
-            let from_owner = queues.find(from.address).and_then(|futex| {
-                let woken = queues.wake(futex, from.wake_count, epoch.0);
-                if woken.left == Left::Nobody {
-                    return None;
-                }
-                let moved = queues.relocate(futex, from.move_count, epoch.0, target);
-                own_after(
-                    &mut queues,
-                    futex,
-                    Woken {
-                        left: moved,
-                        ..woken
-                    },
-                    from.owner,
-                )
-            });
-            let to_owner = queues.set_owner(target, to_owner);
-            queues.close_if_unused(to);
-            (from_owner, to_owner)
+        let mut queues = self.queues.lock();
+        let to_owner = match to_owner {
+            Some(owner) => Self::owner_place(&mut queues, owner)?,
+            None => None,
         };
-        drop(dropped);
+        if let Some(owner) = to_owner {
+            if queues.waits(from.address, owner) || queues.waits(to, owner) {
+                return Err(ZxError::InvalidArgs);
+            }
+        }
+        let target = queues.open(to)?;
+        if let Some(futex) = queues.find(from.address) {
+            let woken = queues.wake(futex, from.wake_count, epoch.0);
+            if woken.left == Left::Some {
+                let left = queues.relocate(futex, from.move_count, epoch.0, target);
+                own_after(&mut queues, futex, Woken { left, ..woken }, from.owner);
+            }
+        }
+        queues.set_owner(target, to_owner);
+        queues.close_if_unused(to);
+        self.settle(queues);
         Ok(())
     }
 
@@ -231,22 +292,16 @@ impl FutexTable {
     }
 }
 
-/// Gives a futex its owner after a wake, if it still has waiters. Gives back what is to be dropped without the lock.
+/// Gives a futex its owner after a wake, if it still has waiters.
 #[inline(always)]
-fn own_after(
-    queues: &mut Queues,
-    futex: FutexName,
-    woken: Woken,
-    owner: NewOwner,
-) -> Option<Weak<Thread>> {
-    if woken.left == Left::Nobody {
-        return None;
+fn own_after(queues: &mut Queues, futex: FutexName, woken: Woken, owner: NewOwner) {
+    if woken.left == Left::Some {
+        let owner = match owner {
+            NewOwner::Nobody => None,
+            NewOwner::Woken => woken.last,
+        };
+        queues.set_owner(futex, owner);
     }
-    let owner = match owner {
-        NewOwner::Nobody => None,
-        NewOwner::Woken => woken.last.map(|last| queues.thread(last)),
-    };
-    queues.set_owner(futex, owner)
 }
 
 impl Default for FutexTable {
@@ -290,8 +345,9 @@ impl FutexWait<'_> {
     ///
     /// # Errors
     /// - `InvalidArgs`: the new owner waits on the futex.
+    /// - `NoMemory`: the kernel heap is exhausted.
     #[inline(always)]
-    pub fn begin(&mut self, owner: Option<Weak<Thread>>) -> ZxResult {
+    pub fn begin(&mut self, owner: Option<&Arc<Thread>>) -> ZxResult {
         // A line that was made for this wait has no owner. If others have joined since, they came later, and so do their owners.
         if owner.is_none() && self.line == Line::New {
             return Ok(());
@@ -299,28 +355,26 @@ impl FutexWait<'_> {
         self.own(owner)
     }
 
-    fn own(&self, owner: Option<Weak<Thread>>) -> ZxResult {
-        let dropped = {
-            let mut queues = self.table.queues.lock();
-            let Some(name) = self.name else {
-                return Ok(());
-            };
-            if let Some(owner) = &owner {
-                if queues.waits(self.address, owner) {
-                    return Err(ZxError::InvalidArgs);
-                }
-            }
-            let Some(futex) = queues.futex_of(name) else {
-                return Ok(());
-            };
-            if queues.address_of(name) == self.address {
-                queues.set_owner(futex, owner)
-            } else {
-                // Moved already: who moved it has said who owns the other futex.
-                owner
-            }
+    fn own(&self, owner: Option<&Arc<Thread>>) -> ZxResult {
+        let mut queues = self.table.queues.lock();
+        let Some(name) = self.name else {
+            return Ok(());
         };
-        drop(dropped);
+        let owner = match owner {
+            Some(owner) => FutexTable::owner_place(&mut queues, owner)?,
+            None => None,
+        };
+        if owner.is_some_and(|owner| queues.waits(self.address, owner)) {
+            return Err(ZxError::InvalidArgs);
+        }
+        let Some(futex) = queues.futex_of(name) else {
+            return Ok(());
+        };
+        // If it was moved already, who moved it has said who owns the other futex.
+        if queues.address_of(name) == self.address {
+            queues.set_owner(futex, owner);
+        }
+        self.table.settle(queues);
         Ok(())
     }
 
@@ -330,7 +384,7 @@ impl FutexWait<'_> {
         let Some(name) = self.name.take() else {
             return Ended::Woken;
         };
-        match self.table.queues.lock().give_up(name) {
+        match self.table.give_up(name) {
             Some(_) => Ended::Woken,
             None => Ended::Waiting,
         }
@@ -370,7 +424,7 @@ impl Future for FutexWait<'_> {
 
 impl FutexWait<'_> {
     fn give_up(&self, name: WaiterName) {
-        let unused_wake = self.table.queues.lock().give_up(name);
+        let unused_wake = self.table.give_up(name);
         if let Some(address) = unused_wake {
             self.table.wake_one(address);
         }
@@ -389,6 +443,10 @@ impl Drop for FutexWait<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::sync::Weak;
+    use executor::{Priority, Rank};
+
+    const RANK: Rank = Rank::of(Priority::DEFAULT);
 
     fn poll(wait: &mut FutexWait<'_>) -> bool {
         Pin::new(wait)
@@ -399,7 +457,8 @@ mod tests {
     fn join(table: &FutexTable, address: usize) -> FutexWait<'_> {
         table.joined.fetch_add(1, Ordering::SeqCst);
         let mut queues = table.queues.lock();
-        let name = queues.take_place(Weak::new(), Waker::noop()).unwrap();
+        let place = queues.take_place(Weak::new(), RANK, Some(Waker::noop()));
+        let name = place.unwrap();
         let line = queues.join(name, address).unwrap();
         FutexWait {
             table,

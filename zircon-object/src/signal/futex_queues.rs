@@ -3,14 +3,20 @@
 //! A futex exists while somebody waits for it. Waiters are linked in both directions so that leaving takes constant time.
 //! Nothing is allocated once the slabs have grown to the greatest number of threads that ever waited at a time.
 
+mod lending;
+
 use crate::alloc_try::TryPush;
 use crate::task::Thread;
 use alloc::sync::Weak;
 use alloc::vec::Vec;
 use core::task::Waker;
+use executor::Rank;
+use lending::{Changes, Lending};
 use zx_abi::{ZxError, ZxResult};
 
 const NONE: u32 = u32::MAX;
+/// Indices are below this.
+pub(super) const LIMIT: u32 = 1 << 31;
 /// Buckets of a table that has any.
 const FIRST_BUCKETS: usize = 32;
 
@@ -25,18 +31,20 @@ pub(super) struct Queues {
     waiters: Vec<Waiter>,
     free_waiter: u32,
     arrivals: u64,
+    changes: Changes,
 }
 
 struct Futex {
     address: usize,
     head: u32,
     tail: u32,
-    owner: Option<Weak<Thread>>,
+    /// A thread's place, or `NONE`.
+    owner: u32,
     /// The next of its bucket, or of the free ones.
     next: u32,
 }
 
-/// A thread's place, kept from its first wait to its end, so that waiting again counts no references.
+/// A thread's place, kept from the first time that it waits or owns to its end, so that doing it again counts no references.
 struct Waiter {
     /// The futex it waits for; `NONE` while it waits for none, or was woken.
     futex: u32,
@@ -48,6 +56,7 @@ struct Waiter {
     waker: Option<Waker>,
     /// Where it waits, or waited when it was woken.
     address: usize,
+    lending: Lending,
 }
 
 /// A waiter's index; valid from [`Queues::take_place`] to [`Queues::free_place`].
@@ -90,6 +99,7 @@ impl Queues {
             waiters: Vec::new(),
             free_waiter: NONE,
             arrivals: 0,
+            changes: Changes::none(),
         }
     }
 
@@ -98,11 +108,12 @@ impl Queues {
         self.arrivals
     }
 
-    /// A place for a thread, which a wake reaches by `waker`.
+    /// A place for a thread of this rank. A wake reaches it by `waker`; who only owns needs none.
     pub(super) fn take_place(
         &mut self,
         thread: Weak<Thread>,
-        waker: &Waker,
+        base: Rank,
+        waker: Option<&Waker>,
     ) -> ZxResult<WaiterName> {
         let waiter = Waiter {
             futex: NONE,
@@ -110,8 +121,9 @@ impl Queues {
             next: NONE,
             arrival: 0,
             thread,
-            waker: Some(waker.clone()),
+            waker: waker.cloned(),
             address: 0,
+            lending: Lending::new(base),
         };
         let index = match self.waiters.get_mut(self.free_waiter as usize) {
             Some(free) => {
@@ -125,11 +137,13 @@ impl Queues {
                 index
             }
         };
+        self.set_base(WaiterName(index), base);
         Ok(WaiterName(index))
     }
 
-    /// Gives a place up whose thread waits no more.
+    /// Gives a place up whose thread waits no more. What it owns has no owner then.
     pub(super) fn free_place(&mut self, WaiterName(index): WaiterName) {
+        self.disown(index);
         let free = self.free_waiter;
         let waiter = &mut self.waiters[index as usize];
         waiter.thread = Weak::new();
@@ -164,7 +178,7 @@ impl Queues {
             address,
             head: NONE,
             tail: NONE,
-            owner: None,
+            owner: NONE,
             next: self.buckets[bucket],
         };
         let index = match self.futexes.get_mut(self.free_futex as usize) {
@@ -254,11 +268,6 @@ impl Queues {
         }
     }
 
-    /// The thread that waits, or was woken and has not seen it.
-    pub(super) fn thread(&self, WaiterName(index): WaiterName) -> Weak<Thread> {
-        self.waiters[index as usize].thread.clone()
-    }
-
     /// Moves up to `count` waiters that joined before `epoch` to the end of another futex's line.
     pub(super) fn relocate(
         &mut self,
@@ -280,34 +289,33 @@ impl Queues {
         Left::Some
     }
 
-    /// Sets the owner of a futex with waiters. Gives back what is to be dropped without the lock.
+    /// Sets the owner of a futex with waiters.
     #[inline(always)]
-    pub(super) fn set_owner(
-        &mut self,
-        FutexName(futex): FutexName,
-        owner: Option<Weak<Thread>>,
-    ) -> Option<Weak<Thread>> {
-        core::mem::replace(&mut self.futexes[futex as usize].owner, owner)
+    pub(super) fn set_owner(&mut self, FutexName(futex): FutexName, owner: Option<WaiterName>) {
+        let new = owner.map_or(NONE, |owner| owner.0);
+        let old = core::mem::replace(&mut self.futexes[futex as usize].owner, new);
+        if old != new {
+            if let Some(old) = self.waiters.get_mut(old as usize) {
+                old.lending.owned -= 1;
+            }
+            if let Some(new) = self.waiters.get_mut(new as usize) {
+                new.lending.owned += 1;
+            }
+        }
+        self.owner_changed(futex, old, new);
     }
 
     /// The owner.
     pub(super) fn owner(&self, address: usize) -> Option<Weak<Thread>> {
-        self.find(address)
-            .and_then(|FutexName(index)| self.futexes[index as usize].owner.clone())
+        let FutexName(index) = self.find(address)?;
+        let owner = self.futexes[index as usize].owner;
+        Some(self.waiters.get(owner as usize)?.thread.clone())
     }
 
     /// Whether a thread waits for a futex.
-    pub(super) fn waits(&self, address: usize, thread: &Weak<Thread>) -> bool {
-        let mut next = self
-            .find(address)
-            .map_or(NONE, |FutexName(index)| self.futexes[index as usize].head);
-        while let Some(waiter) = self.waiters.get(next as usize) {
-            if waiter.thread.ptr_eq(thread) {
-                return true;
-            }
-            next = waiter.next;
-        }
-        false
+    pub(super) fn waits(&self, address: usize, WaiterName(thread): WaiterName) -> bool {
+        let waiter = &self.waiters[thread as usize];
+        waiter.futex != NONE && waiter.address == address
     }
 
     /// The futex that a waiter waits for; `None` when it was woken.
@@ -406,11 +414,18 @@ impl Queues {
             Some(behind) => behind.previous = previous,
             None => self.futexes[futex as usize].tail = previous,
         }
-        if self.futexes[futex as usize].head == NONE {
+        let line = &self.futexes[futex as usize];
+        if line.head == NONE {
             self.close(futex);
             return Left::Nobody;
         }
+        self.relieve(line.owner);
         Left::Some
+    }
+
+    /// Somebody was taken from a futex's line whose owner stays.
+    pub(super) fn shortened(&mut self, FutexName(futex): FutexName) {
+        self.relieve(self.futexes[futex as usize].owner);
     }
 
     fn close(&mut self, futex: u32) {
@@ -432,15 +447,19 @@ impl Queues {
         }
         let free = self.free_futex;
         let gone = &mut self.futexes[futex as usize];
-        gone.owner = None;
+        let owner = core::mem::replace(&mut gone.owner, NONE);
         gone.next = free;
         self.free_futex = futex;
+        if let Some(waiter) = self.waiters.get_mut(owner as usize) {
+            waiter.lending.owned -= 1;
+            self.relieve(owner);
+        }
     }
 }
 
 fn index_of(len: usize) -> ZxResult<u32> {
     u32::try_from(len)
         .ok()
-        .filter(|index| *index != NONE)
+        .filter(|index| *index < LIMIT)
         .ok_or(ZxError::NoMemory)
 }

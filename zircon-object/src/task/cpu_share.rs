@@ -18,7 +18,10 @@ use kernel_hal::time;
 #[derive(Debug)]
 pub(super) struct CpuShare {
     task: Mutex<Option<TaskHandle>>,
+    /// Where it stands: its own rank, or a higher one that it inherits.
     rank: AtomicU8,
+    base: AtomicU8,
+    inherited: AtomicU8,
     budget: Mutex<Option<Budget>>,
     affinity: AtomicU32,
     runtime_ticks: AtomicI64,
@@ -33,6 +36,8 @@ impl CpuShare {
         Self {
             task: Mutex::new(None),
             rank: AtomicU8::new(Rank::of(Priority::DEFAULT).number()),
+            base: AtomicU8::new(Rank::of(Priority::DEFAULT).number()),
+            inherited: AtomicU8::new(0),
             budget: Mutex::new(None),
             affinity: AtomicU32::new(u32::MAX),
             runtime_ticks: AtomicI64::new(0),
@@ -237,12 +242,35 @@ impl Thread {
         if let Some(priority) = how.priority {
             *share.budget.lock() = None;
             self.watch_budget(Watch::No);
-            self.set_rank(Rank::of(priority), |task| task.set_priority(priority));
+            share.base.store(priority.level(), Relaxed);
+            self.take_rank();
         }
         if let Some(params) = how.deadline {
             let deadline = self.start_budget(params);
             self.watch_budget(Watch::Yes);
+            share.base.store(Rank::DEADLINE.number(), Relaxed);
             self.set_rank(Rank::DEADLINE, |task| task.set_deadline(deadline));
+        }
+        self.process().futexes().base_changed(self);
+    }
+
+    /// The rank that it has by itself.
+    pub(crate) fn base_rank(&self) -> Rank {
+        Rank::from_number(self.share().base.load(Relaxed))
+    }
+
+    /// The highest priority of those who wait for it. It has no effect on a thread with a deadline, which goes before all.
+    pub(crate) fn inherit(&self, priority: u8) {
+        self.share().inherited.store(priority, Relaxed);
+        self.take_rank();
+    }
+
+    /// Takes the priority that it has or inherits, whichever is higher, unless it has a deadline.
+    fn take_rank(&self) {
+        let inherited = self.share().inherited.load(Relaxed);
+        let highest = self.base_rank().number().max(inherited);
+        if let Some(priority) = Rank::from_number(highest).priority() {
+            self.set_rank(Rank::of(priority), |task| task.set_priority(priority));
         }
     }
 

@@ -7,6 +7,7 @@ mod debug_registers;
 mod exception_channel;
 mod exception_order;
 mod exception_type;
+mod futex_priority;
 mod info_form;
 mod info_job;
 mod info_memory;
@@ -81,4 +82,5 @@ pub(crate) const SUITES: &[&Suite] = &[
     &exception_order::SUITE,
     &exception_type::SUITE,
     &profile::SUITE,
+    &futex_priority::SUITE,
 ];

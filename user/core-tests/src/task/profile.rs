@@ -116,6 +116,13 @@ fn set(thread: &impl AsHandle, profile: &impl AsHandle) -> ZxResult {
     call(SyscallId::ObjectSetProfile, &[arg(thread), arg(profile), 0])
 }
 
+/// Gives a thread this priority.
+pub(super) fn give_priority(world: &World, thread: &Thread, level: i32) -> Case {
+    let profile = ok!(priority(world, level)?);
+    ok!(set(thread, &profile));
+    Ok(())
+}
+
 fn each_named_priority_is_fine(world: &World) -> Case {
     for each in [
         PRIORITY_LOWEST,
