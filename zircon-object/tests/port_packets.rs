@@ -63,6 +63,7 @@ fn packets_of_programs_come_out_in_order_and_with_their_content() {
 
 #[test]
 fn only_so_many_packets_of_programs_fit_but_a_wait_still_fires() {
+    kernel_hal_hosted::init();
     let ((port, _ph), (event, handle)) = (port(), event());
     for _ in 0..=zx_abi::limits::PORT_QUEUE_MAX {
         port.queue(0, Status::OK, [0; 32]).unwrap();

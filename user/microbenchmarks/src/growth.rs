@@ -3,15 +3,16 @@
 //!
 //! Each operation works on one thing; the others have nothing to do with it but that they exist, wait, or are set.
 
+mod threads;
+mod waiting;
+
 use alloc::collections::VecDeque;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use libzx::{
-    own_process, time, AsHandle, Channel, Event, Fifo, Port, Rights, Signals, Thread, Timer,
-    VmOptions, Vmo, ZxResult,
-};
+use libzx::{time, Channel, Event, Fifo, Port, Rights, Timer, VmOptions, Vmo, ZxResult};
 use zx_abi::{PortPacket, Status};
 
 use crate::bench::{Bench, Row, Stop};
@@ -33,12 +34,18 @@ const HOUR: i64 = 3600 * 1_000_000_000;
 
 pub(crate) fn run(bench: &mut Bench, world: &World) {
     handles(bench);
-    waiters(bench);
+    waiting::run(bench);
     timers(bench);
     packets(bench);
-    threads(bench);
+    threads::run(bench, world);
     mappings(bench, world);
     sizes(bench, world);
+}
+
+/// The name of a row.
+fn name(curve: &str, count: usize) -> String {
+    // The scale of a chart has no place for 0: "none but this one" is 1.
+    format!("Growth/{curve}/{}", count.max(1))
 }
 
 /// One point: prepares `count` things with `make`, then measures `operation` with them there.
@@ -50,15 +57,10 @@ fn point<T>(
     make: impl Fn(usize) -> ZxResult<T>,
     measure: impl FnOnce(&mut Sampler, &[T]) -> Result<(), Stop>,
 ) {
-    // The scale of a chart has no place for 0: "none but this one" is 1.
-    let number = count.max(1);
-    bench.row(
-        Row::control(format!("Growth/{name}/{number}"), about),
-        |sampler| {
-            let things = (0..count).map(make).collect::<ZxResult<Vec<T>>>()?;
-            measure(sampler, &things)
-        },
-    );
+    bench.row(Row::control(self::name(name, count), about), |sampler| {
+        let things = (0..count).map(make).collect::<ZxResult<Vec<T>>>()?;
+        measure(sampler, &things)
+    });
 }
 
 fn handles(bench: &mut Bench) {
@@ -97,61 +99,6 @@ fn handles(bench: &mut Bench) {
                 Ok(sampler.run(|_| {
                     left.write_raw(&bytes, &[])?;
                     right.read_raw(&mut bytes, &mut []).0
-                })?)
-            },
-        );
-    }
-}
-
-fn waiters(bench: &mut Bench) {
-    for count in COUNTS {
-        let about = "Waits for a signal, sets and clears it, while so many waits for another signal of the event pend.";
-        bench.row(
-            Row::control(
-                format!("Growth/Signal/waiters_of_other_signal/{}", count.max(1)),
-                about,
-            ),
-            |sampler| {
-                let (port, event) = (Port::create()?, Event::create()?);
-                for key in 0..count {
-                    event.wait_async(&port, key as u64, Signals::USER_1, 0)?;
-                }
-                Ok(sampler.run(|_| event.signal(Signals::USER_0, Signals::USER_0))?)
-            },
-        );
-        let about = "Asks for a packet and takes the request back, while so many other requests on the event pend.";
-        bench.row(
-            Row::control(
-                format!("Growth/WaitAsyncCancel/waiters/{}", count.max(1)),
-                about,
-            ),
-            |sampler| {
-                let (port, event) = (Port::create()?, Event::create()?);
-                for key in 0..count {
-                    event.wait_async(&port, key as u64, Signals::USER_1, 0)?;
-                }
-                let own = u64::MAX;
-                Ok(sampler.run(|_| {
-                    event.wait_async(&port, own, Signals::USER_0, 0)?;
-                    port.cancel(&event, own)
-                })?)
-            },
-        );
-        let about = "Asks for a packet and takes the request back, while the port waits for so many other events.";
-        point(
-            bench,
-            "WaitAsyncCancel/sources",
-            about,
-            count,
-            |_| Event::create(),
-            |sampler, events| {
-                let (port, event) = (Port::create()?, Event::create()?);
-                for other in events {
-                    other.wait_async(&port, 1, Signals::USER_0, 0)?;
-                }
-                Ok(sampler.run(|_| {
-                    event.wait_async(&port, 2, Signals::USER_0, 0)?;
-                    port.cancel(&event, 2)
                 })?)
             },
         );
@@ -220,21 +167,6 @@ fn packets(bench: &mut Bench) {
                     right.read_raw(&mut bytes, &mut []).0
                 })?)
             },
-        );
-    }
-}
-
-fn threads(bench: &mut Bench) {
-    for count in COUNTS_OF_LARGE {
-        let about = "Makes a thread and closes it in a process with so many other threads that are not started.";
-        let make = |_| Thread::create(&own_process(), "other");
-        point(
-            bench,
-            "ThreadCreateClose/threads",
-            about,
-            count,
-            make,
-            |sampler, _| Ok(sampler.run(|_| Thread::create(&own_process(), "one").map(drop))?),
         );
     }
 }

@@ -198,9 +198,17 @@ impl Turn {
     }
 }
 
-fn futex(bench: &mut Bench) {
-    let about = "Wakes a thread that waits on a futex, and waits until it does the same.";
-    bench.row(Row::control("Futex/PingPong", about), |sampler| {
+/// Two threads that wake each other by turns.
+pub(crate) struct PingPong {
+    wait: Call,
+    wake: Call,
+    turn: Arc<Turn>,
+    other: thread::JoinHandle,
+}
+
+impl PingPong {
+    /// Starts the other thread, which waits for its turn.
+    pub(crate) fn start() -> Result<Self, Stop> {
         let (wait, wake) = (
             Call::new(SyscallId::FutexWait)?,
             Call::new(SyscallId::FutexWake)?,
@@ -214,12 +222,33 @@ fn futex(bench: &mut Bench) {
                 }
             }
         })?;
-        sampler.run(|_| {
-            turn.give(wake, Turn::YOURS)?;
-            turn.wait_while(wait, Turn::YOURS).map(drop)
-        })?;
-        turn.give(wake, Turn::OVER)?;
-        Ok(other.join()?)
+        Ok(Self {
+            wait,
+            wake,
+            turn,
+            other,
+        })
+    }
+
+    /// Gives the other thread its turn and waits until it has given it back.
+    pub(crate) fn round(&self) -> ZxResult {
+        self.turn.give(self.wake, Turn::YOURS)?;
+        self.turn.wait_while(self.wait, Turn::YOURS).map(drop)
+    }
+
+    /// Ends the other thread.
+    pub(crate) fn end(self) -> Result<(), Stop> {
+        self.turn.give(self.wake, Turn::OVER)?;
+        Ok(self.other.join()?)
+    }
+}
+
+fn futex(bench: &mut Bench) {
+    let about = "Wakes a thread that waits on a futex, and waits until it does the same.";
+    bench.row(Row::control("Futex/PingPong", about), |sampler| {
+        let pair = PingPong::start()?;
+        sampler.run(|_| pair.round())?;
+        pair.end()
     });
     let about = "Wakes one of no waiters.";
     bench.row(Row::control("Futex/WakeNobody", about), |sampler| {

@@ -2,8 +2,10 @@
 
 use libzx::process::Options;
 use libzx::ZxResult;
-use libzx::{sys, AsHandle, Handle, Job, Process, Program, Rights, Startup, VmOptions, Vmar, Vmo};
-use zx_abi::procargs::{pa_hnd, PA_JOB_DEFAULT, PA_USER0};
+use libzx::{
+    sys, AsHandle, Handle, Job, Process, Program, Resource, Rights, Startup, VmOptions, Vmar, Vmo,
+};
+use zx_abi::procargs::{pa_hnd, PA_JOB_DEFAULT, PA_RESOURCE, PA_USER0};
 
 use crate::bench::Stop;
 use crate::child;
@@ -39,6 +41,7 @@ pub(crate) struct World {
     job: Option<Job>,
     own_file: Option<Program>,
     root_vmar: Option<Vmar>,
+    resource: Option<Resource>,
 }
 
 impl World {
@@ -53,6 +56,7 @@ impl World {
             job: startup.take(PA_JOB_DEFAULT, 0),
             own_file: Program::take(startup, OWN_FILE).ok(),
             root_vmar: root_vmar.ok().map(Vmar::from),
+            resource: startup.take(PA_RESOURCE, 0),
         }
     }
 
@@ -68,6 +72,11 @@ impl World {
 
     pub(crate) fn root_vmar(&self) -> Result<&Vmar, Stop> {
         self.root_vmar.as_ref().ok_or(Stop::Needs("the root VMAR"))
+    }
+
+    /// What lets ask for the kernel's memory, if this program was given it.
+    pub(crate) fn resource(&self) -> Option<&Resource> {
+        self.resource.as_ref()
     }
 
     /// Starts this program again, to do as `mode` says on the other end of `handle`.

@@ -2,6 +2,10 @@
 
 #[path = "../../src/object/observer.rs"]
 pub mod observer;
+#[path = "../../src/object/observer_list.rs"]
+pub mod observer_list;
+#[path = "../../src/object/roster.rs"]
+pub mod roster;
 #[path = "../../src/object/signal.rs"]
 pub mod signal;
 mod sync;
@@ -10,7 +14,8 @@ pub mod wait;
 #[path = "../../src/object/wait_one.rs"]
 pub mod wait_one;
 
-pub use observer::{Observer, ObserverToken, Verdict, Wakes};
+pub use observer::{Attention, Observer, Verdict, Wakes};
+pub use observer_list::ObserverToken;
 pub use signal::SignalState;
 pub use zircon_object::object::HandleKey;
 

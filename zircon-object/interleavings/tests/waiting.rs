@@ -2,10 +2,11 @@
 #![cfg(test)]
 
 use loom::thread;
-use object_interleavings::object::observer::Place;
 use object_interleavings::object::wait::{Wait, WaitTarget};
 use object_interleavings::object::wait_one::WaitOne;
-use object_interleavings::object::{HandleKey, KernelObject, ObjectBase, Observer, Verdict, Wakes};
+use object_interleavings::object::{
+    Attention, HandleKey, KernelObject, ObjectBase, Observer, Verdict, Wakes,
+};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -212,7 +213,7 @@ fn the_last_one_to_leave_does_not_hide_one_who_comes() {
         let (object, leaving) = (object(), Listener::until(A));
         object
             .signals()
-            .observe(leaving.clone(), 0, key, Place::First)
+            .observe(leaving.clone(), 0, key, Attention::Rise(A))
             .unwrap();
         let (first, second) = (object.clone(), object.clone());
         let releaser = thread::spawn(move || change(&first, NONE, A));
@@ -251,7 +252,7 @@ fn of_a_signal_and_a_cancellation_exactly_one_takes_an_observer_that_leaves() {
         let (object, listener) = (object(), Listener::until(A));
         object
             .signals()
-            .observe(listener.clone(), 0, key, Place::First)
+            .observe(listener.clone(), 0, key, Attention::Rise(A))
             .unwrap();
         let (first, second) = (object.clone(), object.clone());
         let changer = thread::spawn(move || change(&first, NONE, A));
@@ -273,7 +274,7 @@ fn one_that_was_taken_out_is_not_called_any_more() {
         });
         let (token, _) = object
             .signals()
-            .observe(listener.clone(), 0, key, Place::Last)
+            .observe(listener.clone(), 0, key, Attention::Each)
             .unwrap();
         assert!(object.signals().unobserve(token));
         let told = listener.told.get();
@@ -290,7 +291,7 @@ fn changes_on_two_threads_both_stand_and_an_observer_hears_of_each() {
         let (object, listener) = (object(), Listener::until(NONE));
         object
             .signals()
-            .observe(listener.clone(), 0, key, Place::Last)
+            .observe(listener.clone(), 0, key, Attention::Each)
             .unwrap();
         let other = object.clone();
         let changer = thread::spawn(move || change(&other, NONE, A));

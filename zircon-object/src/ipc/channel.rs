@@ -5,17 +5,16 @@
 //! end's last handle goes, its queue is destroyed, its calls end CANCELED and those of the other end PEER_CLOSED; what is
 //! queued at the other end can still be read.
 
+use super::calls::{CallName, Calls};
 use super::message::Message;
-use crate::alloc_try::TryPush;
 use crate::object::peered::Ends;
-use crate::object::{KernelObject, Koid, ObjectBase, Peered, TypedObject, Wakes};
+use crate::object::{KernelObject, Koid, ObjectBase, Peered, TypedObject};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::future::Future;
 use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
-use zx_abi::limits::{CHANNEL_KERNEL_TXID, CHANNEL_MAX_MESSAGES};
+use core::task::{Context, Poll};
+use zx_abi::limits::CHANNEL_MAX_MESSAGES;
 use zx_abi::{ObjectType, Signals, ZxError, ZxResult};
 
 /// One end of a channel.
@@ -27,15 +26,7 @@ pub struct Channel {
 #[derive(Default)]
 struct Inbox {
     messages: VecDeque<Message>,
-    calls: Vec<Call>,
-    last_txid: u32,
-}
-
-/// A call from this end that has not returned.
-struct Call {
-    txid: u32,
-    outcome: Option<ZxResult<Message>>,
-    waker: Option<Waker>,
+    calls: Calls,
 }
 
 /// What a read does with a message that does not fit.
@@ -136,26 +127,19 @@ impl Channel {
     /// - `PeerClosed`: the other end is gone.
     /// - `NoMemory`: the kernel heap is exhausted.
     pub fn call(self: &Arc<Self>, mut message: Message) -> ZxResult<(PendingCall, Depth)> {
-        let txid = self.link.with(|ends| {
+        let name = self.link.with(|ends| {
             if ends.is_severed() {
                 return Err(ZxError::PeerClosed);
             }
-            let own = ends.own();
-            let txid = own.next_txid();
-            own.calls.try_push(Call {
-                txid,
-                outcome: None,
-                waker: None,
-            })?;
-            Ok(txid)
+            ends.own().calls.begin()
         })?;
         // From here on an answer finds the call, however early it comes.
         let pending = PendingCall {
             channel: self.clone(),
-            txid,
+            name,
             ended: false,
         };
-        message.set_txid(txid);
+        message.set_txid(name.txid.0);
         let depth = self.write(message)?;
         Ok((pending, depth))
     }
@@ -176,7 +160,7 @@ impl Channel {
 fn deliver(ends: &mut Ends<'_, Channel, Inbox>, message: &mut Message) -> ZxResult<Depth> {
     let peer = ends.peer()?;
     if !peer.calls.is_empty() {
-        if let Some(waker) = answer(peer, message) {
+        if let Some(waker) = peer.calls.answer(message) {
             if let Some(waker) = waker {
                 ends.wakes().push(waker);
             }
@@ -199,18 +183,6 @@ fn deliver(ends: &mut Ends<'_, Channel, Inbox>, message: &mut Message) -> ZxResu
     } else {
         Depth::Normal
     })
-}
-
-/// Gives a message to the call that waits for it, if one does; whom to wake.
-#[inline(never)]
-fn answer(inbox: &mut Inbox, message: &mut Message) -> Option<Option<Waker>> {
-    let txid = message.txid();
-    let call = inbox
-        .calls
-        .iter_mut()
-        .find(|call| call.txid == txid && call.outcome.is_none())?;
-    call.outcome = Some(Ok(message.take()));
-    Some(call.waker.take())
 }
 
 #[inline(always)]
@@ -245,57 +217,11 @@ fn take_first(ends: &mut Ends<'_, Channel, Inbox>) -> Option<Message> {
     message
 }
 
-impl Inbox {
-    /// A transaction that no call of this end has in flight.
-    fn next_txid(&mut self) -> u32 {
-        loop {
-            self.last_txid = self.last_txid.wrapping_add(1);
-            let txid = self.last_txid | CHANNEL_KERNEL_TXID;
-            if self.calls.iter().all(|call| call.txid != txid) {
-                return txid;
-            }
-        }
-    }
-
-    /// Takes the outcome of a call, if it has one; otherwise whom to wake is remembered.
-    #[inline(always)]
-    fn outcome(&mut self, txid: u32, waker: &Waker) -> Poll<ZxResult<Message>> {
-        let Some(index) = self.calls.iter().position(|call| call.txid == txid) else {
-            return Poll::Ready(Err(ZxError::BadState));
-        };
-        let call = &mut self.calls[index];
-        if let Some(outcome) = call.outcome.take() {
-            self.calls.swap_remove(index);
-            return Poll::Ready(outcome);
-        }
-        if !call
-            .waker
-            .as_ref()
-            .is_some_and(|known| known.will_wake(waker))
-        {
-            call.waker = Some(waker.clone());
-        }
-        Poll::Pending
-    }
-
-    /// Ends every call that has no outcome yet.
-    fn end_calls(&mut self, error: ZxError) -> Wakes {
-        let mut wakes = Wakes::none();
-        for call in self.calls.iter_mut().filter(|call| call.outcome.is_none()) {
-            call.outcome = Some(Err(error));
-            if let Some(waker) = call.waker.take() {
-                wakes.push(waker);
-            }
-        }
-        wakes
-    }
-}
-
 /// The wait for the answer to a call; dropping it gives the call up. Resolves to the answer, to `Canceled` when this end's
 /// last handle goes, to `PeerClosed` when the other end's does.
 pub struct PendingCall {
     channel: Arc<Channel>,
-    txid: u32,
+    name: CallName,
     /// Whether the end of the call has been taken, and nothing of it is left.
     ended: bool,
 }
@@ -308,7 +234,7 @@ impl Future for PendingCall {
         let ended = this
             .channel
             .link
-            .with(|ends| ends.own().outcome(this.txid, cx.waker()));
+            .with(|ends| ends.own().calls.outcome(this.name, cx.waker()));
         this.ended = ended.is_ready();
         ended
     }
@@ -330,8 +256,7 @@ impl PendingCall {
         let unread = self.channel.link.with(|ends| {
             let open = ends.is_open();
             let own = ends.own();
-            let index = own.calls.iter().position(|call| call.txid == self.txid)?;
-            let message = own.calls.swap_remove(index).outcome?.ok()?;
+            let message = own.calls.give_up(self.name)?;
             if !open || own.messages.try_reserve(1).is_err() {
                 return Some(message);
             }
@@ -358,9 +283,9 @@ impl KernelObject for Channel {
     }
     fn on_zero_handles(&self) {
         let unread = self.link.sever(Signals::WRITABLE, |ends| {
-            let mut wakes = ends.own().end_calls(ZxError::Canceled);
+            let mut wakes = ends.own().calls.end_all(ZxError::Canceled);
             if let Ok(peer) = ends.peer() {
-                wakes.append(peer.end_calls(ZxError::PeerClosed));
+                wakes.append(peer.calls.end_all(ZxError::PeerClosed));
             }
             ends.wakes().append(wakes);
             core::mem::take(&mut ends.own().messages)
@@ -378,6 +303,9 @@ mod tests {
     use super::*;
     use crate::object::Handle;
     use alloc::vec;
+    use alloc::vec::Vec;
+    use core::task::Waker;
+    use zx_abi::limits::CHANNEL_KERNEL_TXID;
 
     fn poll(call: &mut PendingCall) -> Poll<ZxResult<Message>> {
         Pin::new(call).poll(&mut Context::from_waker(Waker::noop()))

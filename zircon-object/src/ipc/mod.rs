@@ -3,6 +3,7 @@
 //! Start with [`channel`], the model of one object, and [`message`], what it carries.
 
 mod byte_ring;
+mod calls;
 pub mod channel;
 pub mod fifo;
 pub mod message;

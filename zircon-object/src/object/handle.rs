@@ -11,6 +11,14 @@ use zx_abi::{Rights, ZxError, ZxResult};
 #[repr(transparent)]
 pub struct HandleKey(usize);
 
+impl HandleKey {
+    /// A number that no other handle has.
+    #[must_use]
+    pub const fn number(self) -> usize {
+        self.0
+    }
+}
+
 /// One reference to an object, with rights. It lives in a table, in a message, or in the kernel's hands; dropping it closes
 /// it: waits through it are cancelled, and the object hears of it when it was the last.
 pub struct Handle {

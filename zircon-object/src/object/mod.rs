@@ -5,15 +5,17 @@
 //! - [`ObjectBase`] is the part every object embeds: koid, [`signal::SignalState`], number of handles.
 //! - [`handle::Handle`] is one reference with rights; [`handle_table::HandleTable`] gives them numbers in a process.
 //! - [`peered`] is what the two ends of a channel, socket, fifo or event pair share.
-//! - [`observer`] is how waits hang on an object; [`wait`] and [`wait_one`] are the futures that a blocked thread
-//!   polls.
+//! - [`observer`] and [`observer_list`] are how waits hang on an object, and [`roster`] how they are found among very many;
+//!   [`wait`] and [`wait_one`] are the futures that a blocked thread polls.
 
 pub mod handle;
 pub mod handle_table;
 pub mod koid;
 pub mod name;
 pub mod observer;
+pub mod observer_list;
 pub mod peered;
+pub mod roster;
 pub mod signal;
 mod sync;
 pub mod typed;
@@ -24,7 +26,8 @@ pub use handle::{Handle, HandleKey};
 pub use handle_table::HandleTable;
 pub use koid::Koid;
 pub use name::Name;
-pub use observer::{Observer, ObserverToken, Verdict, Wakes};
+pub use observer::{Attention, Observer, Verdict, Wakes};
+pub use observer_list::ObserverToken;
 pub use peered::Peered;
 pub use signal::SignalState;
 pub use typed::{FromTyped, IntoTyped, Typed};

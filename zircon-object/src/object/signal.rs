@@ -5,9 +5,11 @@
 //! looks at the signals once more, so a change is seen either by the changer (who finds the flag) or by the registrant (who
 //! finds the signals): none is lost.
 
-use super::observer::{ObserverList, Place};
+use super::observer_list::ObserverList;
 use super::sync::{AtomicU64, Mutex, Ordering};
-use super::{HandleKey, Observer, ObserverToken, Wakes};
+use super::{Attention, HandleKey, Observer, ObserverToken, Wakes};
+use crate::alloc_try::try_box;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use zx_abi::{Signals, ZxResult};
 
@@ -17,7 +19,8 @@ const OBSERVED: u64 = 1 << 32;
 #[derive(Debug)]
 pub struct SignalState {
     word: AtomicU64,
-    observers: Mutex<ObserverList>,
+    /// Few objects are ever observed: the list is made for the first who does, and stays.
+    observers: Mutex<Option<Box<ObserverList>>>,
 }
 
 impl SignalState {
@@ -26,7 +29,7 @@ impl SignalState {
     pub fn new(signals: Signals) -> Self {
         Self {
             word: AtomicU64::new(u64::from(signals.bits())),
-            observers: Mutex::new(ObserverList::new()),
+            observers: Mutex::new(None),
         }
     }
 
@@ -66,34 +69,45 @@ impl SignalState {
     fn tell(&self, old: Signals, new: Signals) -> Wakes {
         let mut wakes = Wakes::none();
         let mut observers = self.observers.lock();
-        observers.notify(old, new, &mut wakes);
-        self.lower_flag_if_empty(&observers);
+        if let Some(observers) = observers.as_deref_mut() {
+            observers.notify(old, new, &mut wakes);
+            self.lower_flag_if_empty(observers);
+        }
         wakes
     }
 
-    /// Adds an observer who came through `handle`, and returns the signals as they are after the flag was raised: the caller
+    /// Adds an observer who came through `handle` and hears of what `attention` says, and returns the signals as they are after the flag was raised: the caller
     /// looks at them before it sleeps.
     ///
     /// # Errors
     /// - `NoMemory`: the list cannot grow.
+    #[inline(always)]
     pub fn observe(
         &self,
         observer: Arc<dyn Observer>,
         item: usize,
         handle: HandleKey,
-        place: Place,
+        attention: Attention,
     ) -> ZxResult<(ObserverToken, Signals)> {
         let mut observers = self.observers.lock();
-        let token = observers.add(observer, item, handle, place)?;
+        let observers = match &mut *observers {
+            Some(observers) => observers,
+            none => none.insert(try_box(ObserverList::new())?),
+        };
+        let token = observers.add(observer, item, handle, attention)?;
         let word = self.word.fetch_or(OBSERVED, Ordering::AcqRel);
         Ok((token, signals_of(word)))
     }
 
     /// Removes an observer; `false` when it had left already. After this returns it is not called any more.
+    #[inline]
     pub fn unobserve(&self, token: ObserverToken) -> bool {
         let mut observers = self.observers.lock();
+        let Some(observers) = observers.as_deref_mut() else {
+            return false;
+        };
         let removed = observers.remove(token);
-        self.lower_flag_if_empty(&observers);
+        self.lower_flag_if_empty(observers);
         removed
     }
 
@@ -106,25 +120,12 @@ impl SignalState {
         }
         let mut wakes = Wakes::none();
         let mut observers = self.observers.lock();
-        observers.cancel_handle(
-            handle,
-            signals_of(word) | Signals::HANDLE_CLOSED,
-            &mut wakes,
-        );
-        self.lower_flag_if_empty(&observers);
+        if let Some(observers) = observers.as_deref_mut() {
+            let signals = signals_of(word) | Signals::HANDLE_CLOSED;
+            observers.cancel_handle(handle, signals, &mut wakes);
+            self.lower_flag_if_empty(observers);
+        }
         wakes
-    }
-
-    /// Removes every observer for whom `matches` says so, given its item and handle; returns how many (`port_cancel`). Runs with
-    /// the list locked.
-    pub fn remove_where(
-        &self,
-        matches: impl FnMut(&Arc<dyn Observer>, usize, HandleKey) -> bool,
-    ) -> usize {
-        let mut observers = self.observers.lock();
-        let removed = observers.remove_where(matches);
-        self.lower_flag_if_empty(&observers);
-        removed
     }
 
     /// With the list locked nobody else touches the flag upward, so lowering it cannot hide an observer.
@@ -219,7 +220,7 @@ mod tests {
     fn registering_returns_the_signals_that_are_there_and_tells_of_later_ones() {
         let (state, observer) = (SignalState::new(A), Seen::until(Signals::empty()));
         let (_, now) = state
-            .observe(observer.clone(), 0, handle_key(), Place::Last)
+            .observe(observer.clone(), 0, handle_key(), Attention::Each)
             .unwrap();
         assert_eq!((now, observer.signals()), (A, Signals::empty()));
         state.change(A, B).wake();
@@ -231,7 +232,7 @@ mod tests {
     fn a_change_that_changes_nothing_tells_nobody() {
         let (state, observer) = (SignalState::new(A), Seen::until(Signals::empty()));
         state
-            .observe(observer.clone(), 0, handle_key(), Place::Last)
+            .observe(observer.clone(), 0, handle_key(), Attention::Each)
             .unwrap();
         state.change(B, A).wake();
         state.change(A, A).wake();
@@ -244,10 +245,10 @@ mod tests {
         assert!(!is_flagged(&state));
 
         let (first, _) = state
-            .observe(Seen::until(A), 0, handle_key(), Place::Last)
+            .observe(Seen::until(A), 0, handle_key(), Attention::Each)
             .unwrap();
         let (second, _) = state
-            .observe(Seen::until(A), 0, handle_key(), Place::Last)
+            .observe(Seen::until(A), 0, handle_key(), Attention::Each)
             .unwrap();
         assert!(state.unobserve(first));
         assert!(is_flagged(&state));
@@ -256,19 +257,18 @@ mod tests {
         assert!(!state.unobserve(second));
 
         state
-            .observe(Seen::until(A), 0, handle_key(), Place::Last)
+            .observe(Seen::until(A), 0, handle_key(), Attention::Each)
             .unwrap();
         state.change(Signals::empty(), A).wake();
         assert!(!is_flagged(&state), "after the last one was satisfied");
 
         let key = handle_key();
-        state.observe(Seen::until(B), 0, key, Place::Last).unwrap();
+        state
+            .observe(Seen::until(B), 0, key, Attention::Each)
+            .unwrap();
         state.cancel_handle(key).wake();
         assert!(!is_flagged(&state), "after the last one was cancelled");
 
-        state.observe(Seen::until(B), 0, key, Place::Last).unwrap();
-        assert_eq!(state.remove_where(|_, _, handle| handle == key), 1);
-        assert!(!is_flagged(&state), "after the last one was removed");
         assert_eq!(state.get(), A);
     }
 
@@ -276,9 +276,11 @@ mod tests {
     fn cancelling_tells_the_signals_and_handle_closed_and_leaves_other_handles_alone() {
         let (state, key) = (SignalState::new(A), handle_key());
         let (mine, other) = (Seen::until(B), Seen::until(B));
-        state.observe(mine.clone(), 0, key, Place::Last).unwrap();
         state
-            .observe(other.clone(), 0, handle_key(), Place::Last)
+            .observe(mine.clone(), 0, key, Attention::Each)
+            .unwrap();
+        state
+            .observe(other.clone(), 0, handle_key(), Attention::Each)
             .unwrap();
         state.cancel_handle(key).wake();
         assert_eq!(mine.signals(), A | Signals::HANDLE_CLOSED);
@@ -308,7 +310,7 @@ mod tests {
                 // Different delays, so that the two meet at different places.
                 (0..round % 64).for_each(|_| core::hint::spin_loop());
                 let (_, now) = state
-                    .observe(observer.clone(), 0, key, Place::Last)
+                    .observe(observer.clone(), 0, key, Attention::Each)
                     .unwrap();
                 start.wait();
                 assert!(
@@ -325,7 +327,7 @@ mod tests {
         let work = || {
             for _ in 0..2000 {
                 let (token, _) = state
-                    .observe(Seen::until(B), 0, handle_key(), Place::Last)
+                    .observe(Seen::until(B), 0, handle_key(), Attention::Each)
                     .unwrap();
                 state.change(A, Signals::empty()).wake();
                 state.change(Signals::empty(), A).wake();

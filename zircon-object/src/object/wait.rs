@@ -4,9 +4,8 @@
 //! after that no observer touches the waiter. What each object showed while it was watched is collected, so that a signal
 //! that came and went still ends the wait and can be seen in the result.
 
-use super::observer::Place;
 use super::sync::Mutex;
-use super::{HandleKey, KernelObject, Observer, ObserverToken, Verdict, Wakes};
+use super::{Attention, HandleKey, KernelObject, Observer, ObserverToken, Verdict, Wakes};
 use crate::alloc_try::try_arc;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -80,7 +79,7 @@ impl Wait {
                 observer,
                 index,
                 target.handle,
-                Place::Last,
+                Attention::Each,
             )?;
             *token = Some(registered);
             wait.shared.state.lock().see(index, now);

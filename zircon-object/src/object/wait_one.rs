@@ -1,9 +1,8 @@
 //! Waiting for the signals of one object, which nearly every wait is: [`super::wait`] without its lists.
 
-use super::observer::Place;
 use super::sync::Mutex;
 use super::wait::WaitTarget;
-use super::{KernelObject, Observer, ObserverToken, Verdict, Wakes};
+use super::{Attention, KernelObject, Observer, ObserverToken, Verdict, Wakes};
 use crate::alloc_try::try_arc;
 use alloc::sync::Arc;
 use core::future::Future;
@@ -65,7 +64,7 @@ impl WaitOne {
             object
                 .base()
                 .signals()
-                .observe(waiter.clone(), 0, handle, Place::Last)?;
+                .observe(waiter.clone(), 0, handle, Attention::Each)?;
         let mut wait = Self {
             object,
             token,

@@ -6,11 +6,12 @@
 //! Threads that wait are served in the order in which they came: the thread at position `n` of the line may take a packet when
 //! more than `n` are queued. So a packet belongs to nobody until it is taken, and one that is cancelled is really gone.
 
-use super::port_packet::{Armed, Edge, PacketSlab, SlotName, Source, Stamp, Style};
+use super::port_packet::{
+    Armed, Edge, Origin, PacketSlab, SlotName, Source, Stamp, Style, Withdrawn,
+};
 use crate::alloc_try::{try_arc, TryPush};
-use crate::object::observer::Place;
 use crate::object::{
-    HandleKey, KernelObject, Koid, ObjectBase, Observer, TypedObject, Verdict, Wakes,
+    Attention, HandleKey, KernelObject, Koid, ObjectBase, Observer, TypedObject, Verdict, Wakes,
 };
 use alloc::collections::VecDeque;
 use alloc::sync::{Arc, Weak};
@@ -113,7 +114,12 @@ impl Port {
     /// - `NoMemory`: the kernel heap is exhausted.
     pub(crate) fn tell_end_to(&self, who: Weak<dyn PortEnd>) -> ZxResult {
         let mut list = self.end_heard_by.lock();
-        list.retain(|each| each.strong_count() != 0);
+        if list.len() == list.capacity() {
+            // Those that are gone make room, or else the list doubles: either way it is long until it is full again.
+            list.retain(|each| each.strong_count() != 0);
+            let room = list.len().max(4);
+            list.try_reserve(room).map_err(|_| ZxError::NoMemory)?;
+        }
         list.try_push(who)
     }
 
@@ -132,7 +138,7 @@ impl Port {
         if inner.closed {
             return Ok(());
         }
-        if inner.packets.has(Source::Object(of)) {
+        if inner.packets.has(Origin::Object(of)) {
             return Err(ZxError::BadState);
         }
         inner.packets.push_first(packet, Source::Object(of))?;
@@ -155,11 +161,12 @@ impl Port {
 
     /// Removes the packets of an interrupt or a pager's VMO; whether there was one.
     pub(crate) fn remove_packet_of(&self, of: Koid) -> bool {
-        self.inner
-            .lock()
-            .packets
-            .remove_where(|_, source| source == Source::Object(of))
-            != 0
+        let mut inner = self.inner.lock();
+        let mut found = false;
+        while inner.packets.withdraw(Origin::Object(of)).is_some() {
+            found = true;
+        }
+        found
     }
 
     /// Queues a packet of a program.
@@ -237,13 +244,14 @@ impl Port {
             self.fire_now(name, signals_now, count, style);
             return Ok(());
         }
-        let (token, now) = match signals.observe(self.clone(), name.0, handle, Place::First) {
-            Ok(registered) => registered,
-            Err(error) => {
-                self.inner.lock().packets.disarm(name);
-                return Err(error);
-            }
-        };
+        let (token, now) =
+            match signals.observe(self.clone(), name.0, handle, Attention::Rise(trigger)) {
+                Ok(registered) => registered,
+                Err(error) => {
+                    self.inner.lock().packets.disarm(name);
+                    return Err(error);
+                }
+            };
         if style.edge == Edge::Level && now.intersects(trigger) {
             // Whoever takes the observer out of the list, the one who changed the signals or this call, queues the packet.
             if signals.unobserve(token) {
@@ -253,10 +261,15 @@ impl Port {
         }
         let kept = {
             let mut inner = self.inner.lock();
-            if let Some(armed) = inner.packets.armed(name) {
-                armed.place = Some((Arc::downgrade(object), token));
+            let closed = inner.closed;
+            match inner.packets.armed(name) {
+                Some(armed) if !closed => {
+                    armed.place = Some((Arc::downgrade(object), token));
+                    true
+                }
+                // It fired, or was taken back, or the port is gone.
+                Some(_) | None => false,
             }
-            !inner.closed
         };
         if !kept {
             signals.unobserve(token);
@@ -269,20 +282,31 @@ impl Port {
     /// # Errors
     /// - `NotFound`: there was none.
     pub fn cancel(&self, object: &dyn KernelObject, handle: HandleKey, key: u64) -> ZxResult {
-        let waits = object
-            .base()
-            .signals()
-            .remove_where(|observer, item, through| {
-                through == handle
-                    && core::ptr::addr_eq(Arc::as_ptr(observer), self)
-                    && self.inner.lock().disarm_key(SlotName(item), key)
-            });
-        let packets = self.inner.lock().packets.remove_fired(handle, key);
-        if waits + packets == 0 {
-            Err(ZxError::NotFound)
-        } else {
-            Ok(())
+        let origin = Origin::Wait(handle, key);
+        let mut found = Err(ZxError::NotFound);
+        let mut more = true;
+        while more {
+            let token = {
+                let mut inner = self.inner.lock();
+                match inner.packets.withdraw(origin) {
+                    None => return found,
+                    Some((Withdrawn::Packet, left)) => {
+                        more = left;
+                        None
+                    }
+                    Some((Withdrawn::Wait(token), left)) => {
+                        more = left;
+                        token
+                    }
+                }
+            };
+            // The slot is free: if the object tells of a signal before this, the port does not know the wait any more.
+            if let Some(token) = token {
+                object.base().signals().unobserve(token);
+            }
+            found = Ok(());
         }
+        found
     }
 
     /// Queues the packet of a wait that is satisfied while it is being made.
@@ -323,13 +347,6 @@ impl Inner {
         };
         self.packets.fire(name, observed, count, timestamp);
         self.wake_last_served(wakes);
-    }
-
-    fn disarm_key(&mut self, name: SlotName, key: u64) -> bool {
-        self.packets
-            .armed(name)
-            .is_some_and(|armed| armed.key == key)
-            && self.packets.disarm(name)
     }
 
     /// Where in the line a thread stands.

@@ -2,13 +2,15 @@
 //!
 //! All of them live in one slab, and the queue links slots of it. A wait's slot becomes its packet's slot, so a wait that
 //! fires needs no memory; user packets use slots that were freed before. A slot is named by index and generation together,
-//! as a number that an observer list can carry.
+//! as a number that an observer list can carry. What can be taken back is found by its [`Origin`]; a slab of many slots keeps a
+//! roster for that.
 
 use crate::alloc_try::TryPush;
+use crate::object::roster::{At, Roster, RosterKey};
 use crate::object::{HandleKey, KernelObject, Koid, ObserverToken};
 use alloc::sync::Weak;
 use alloc::vec::Vec;
-use zx_abi::packet::{PacketSignal, PacketType, PortPacket};
+use zx_abi::packet::{PacketSignal, PortPacket};
 use zx_abi::{Signals, ZxError, ZxResult};
 
 /// A wait that has not fired.
@@ -61,24 +63,78 @@ pub(super) enum Source {
     Object(Koid),
 }
 
+/// What waits and packets are taken back by; those of programs never are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Origin {
+    /// A wait through this handle with this key, fired or not.
+    Wait(HandleKey, u64),
+    /// An interrupt or a pager's VMO.
+    Object(Koid),
+}
+
+impl RosterKey for Origin {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "these numbers are as wide as a word, and only spread"
+    )]
+    fn words(self) -> [usize; 2] {
+        match self {
+            Self::Wait(handle, key) => [handle.number(), key as usize],
+            Self::Object(koid) => [koid.0 as usize, usize::MAX],
+        }
+    }
+}
+
+/// Something that was taken back.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Withdrawn {
+    /// A packet that was queued.
+    Packet,
+    /// A wait that had not fired, registered there, or just about to be.
+    Wait(Option<ObserverToken>),
+}
+
 enum Slot {
     Free,
     Armed(Armed),
     Queued(PortPacket, Source),
 }
 
+impl Slot {
+    fn origin(&self) -> Option<Origin> {
+        match self {
+            Self::Armed(armed) => Some(Origin::Wait(armed.handle, armed.key)),
+            Self::Queued(packet, Source::Wait(handle)) => Some(Origin::Wait(*handle, packet.key)),
+            Self::Queued(_, Source::Object(koid)) => Some(Origin::Object(*koid)),
+            Self::Queued(_, Source::User) | Self::Free => None,
+        }
+    }
+
+    #[inline(always)]
+    fn is_of(&self, origin: Origin) -> bool {
+        match (self, origin) {
+            (Self::Armed(armed), Origin::Wait(handle, key)) => {
+                armed.key == key && armed.handle == handle
+            }
+            (Self::Queued(packet, Source::Wait(from)), Origin::Wait(handle, key)) => {
+                packet.key == key && *from == handle
+            }
+            (Self::Queued(_, Source::Object(from)), Origin::Object(koid)) => *from == koid,
+            (Self::Armed(_) | Self::Queued(..) | Self::Free, _) => false,
+        }
+    }
+}
+
 struct Cell {
     generation: u32,
+    /// The next of the queue, or of the free ones.
     next: u32,
+    /// The one before in the queue.
+    previous: u32,
     slot: Slot,
 }
 
 const NONE: u32 = u32::MAX;
-
-/// Whether the packet overtakes others.
-fn is_first(packet: &PortPacket) -> bool {
-    packet.packet_type() == Some(PacketType::Interrupt)
-}
 
 /// Waits and packets.
 pub(super) struct PacketSlab {
@@ -88,8 +144,10 @@ pub(super) struct PacketSlab {
     tail: u32,
     queued: usize,
     user: usize,
-    /// Packets at the head that [`PacketSlab::push_first`] put there.
-    first: usize,
+    /// The last of those at the head that [`PacketSlab::push_first`] put there.
+    last_first: u32,
+    /// Of all that have an origin.
+    roster: Roster<Origin>,
 }
 
 /// Names a slot; a number that an observer list carries as its item.
@@ -118,7 +176,8 @@ impl PacketSlab {
             tail: NONE,
             queued: 0,
             user: 0,
-            first: 0,
+            last_first: NONE,
+            roster: Roster::new(),
         }
     }
 
@@ -134,6 +193,7 @@ impl PacketSlab {
     /// Makes a slot for a wait.
     pub(super) fn arm(&mut self, armed: Armed) -> ZxResult<SlotName> {
         let index = self.allocate(Slot::Armed(armed))?;
+        self.file(index);
         Ok(SlotName::new(index, self.cells[index as usize].generation))
     }
 
@@ -185,8 +245,19 @@ impl PacketSlab {
     pub(super) fn push(&mut self, packet: PortPacket, source: Source) -> ZxResult {
         let index = self.allocate(Slot::Queued(packet, source))?;
         self.user += usize::from(source == Source::User);
+        self.file(index);
         self.append(index as usize);
         Ok(())
+    }
+
+    /// Files a slot that has just come into use.
+    #[inline(always)]
+    fn file(&mut self, index: u32) {
+        if self.roster.is_kept() {
+            if let Some(origin) = self.cells[index as usize].slot.origin() {
+                self.roster.add(index, origin, At::Back);
+            }
+        }
     }
 
     /// Takes the first packet of the queue.
@@ -197,7 +268,7 @@ impl PacketSlab {
         let Slot::Queued(packet, source) = cell.slot else {
             return None;
         };
-        self.unlink(NONE, index);
+        self.unlink(index);
         self.release(index as usize);
         Some((packet, source))
     }
@@ -205,63 +276,49 @@ impl PacketSlab {
     /// Puts a packet before all that do not come from such a push themselves: those of interrupts overtake the others.
     pub(super) fn push_first(&mut self, packet: PortPacket, source: Source) -> ZxResult {
         let index = self.allocate(Slot::Queued(packet, source))?;
-        let mut previous = NONE;
-        for _ in 0..self.first {
-            previous = self.next_of(previous);
-        }
-        let next = self.next_of(previous);
-        self.cells[index as usize].next = next;
-        match self.cells.get_mut(previous as usize) {
-            Some(before) => before.next = index,
-            None => self.head = index,
-        }
-        if next == NONE {
-            self.tail = index;
-        }
+        self.file(index);
+        let previous = core::mem::replace(&mut self.last_first, index);
+        let next = match self.cells.get(previous as usize) {
+            Some(before) => before.next,
+            None => self.head,
+        };
+        self.link(previous, index, next);
         self.queued += 1;
-        self.first += 1;
         Ok(())
     }
 
-    /// The packet after this one in the queue; the head after none.
-    fn next_of(&self, index: u32) -> u32 {
-        self.cells
-            .get(index as usize)
-            .map_or(self.head, |cell| cell.next)
+    /// Whether something of this origin is there.
+    pub(super) fn has(&self, origin: Origin) -> bool {
+        self.find(origin).is_some()
     }
 
-    /// Whether a packet from `source` is queued.
-    pub(super) fn has(&self, source: Source) -> bool {
-        let mut index = self.head;
-        while let Some(cell) = self.cells.get(index as usize) {
-            if matches!(&cell.slot, Slot::Queued(_, from) if *from == source) {
-                return true;
-            }
-            index = cell.next;
+    /// Something of this origin, and whether there is more of it.
+    #[inline(always)]
+    fn find(&self, origin: Origin) -> Option<(u32, bool)> {
+        if self.roster.is_kept() {
+            let first = self.roster.first(origin)?;
+            return Some((first, self.roster.next(first).is_some()));
         }
-        false
+        let mut cells = self.cells.iter();
+        let index = cells.position(|cell| cell.slot.is_of(origin))?;
+        let more = cells.any(|cell| cell.slot.is_of(origin));
+        Some((u32::try_from(index).ok()?, more))
     }
 
-    /// Removes packets of waits through `handle` with this key; how many.
-    pub(super) fn remove_fired(&mut self, handle: HandleKey, key: u64) -> usize {
-        self.remove_where(|packet, source| packet.key == key && source == Source::Wait(handle))
-    }
-
-    /// Removes packets for which `matches` says so; how many.
-    pub(super) fn remove_where(&mut self, matches: impl Fn(&PortPacket, Source) -> bool) -> usize {
-        let (mut previous, mut index, mut removed) = (NONE, self.head, 0);
-        while let Some(cell) = self.cells.get(index as usize) {
-            let next = cell.next;
-            if matches!(&cell.slot, Slot::Queued(packet, source) if matches(packet, *source)) {
-                self.unlink(previous, index);
-                self.release(index as usize);
-                removed += 1;
-            } else {
-                previous = index;
-            }
-            index = next;
+    /// Takes something of this origin back, and says whether there is more of it.
+    #[inline(always)]
+    pub(super) fn withdraw(&mut self, origin: Origin) -> Option<(Withdrawn, bool)> {
+        let (index, more) = self.find(origin)?;
+        let withdrawn = match &self.cells[index as usize].slot {
+            Slot::Armed(armed) => Withdrawn::Wait(armed.place.as_ref().map(|(_, token)| *token)),
+            Slot::Queued(..) => Withdrawn::Packet,
+            Slot::Free => return None,
+        };
+        if matches!(withdrawn, Withdrawn::Packet) {
+            self.unlink(index);
         }
-        removed
+        self.release(index as usize);
+        Some((withdrawn, more))
     }
 
     /// Empties the slab. Gives back where waits are still registered.
@@ -291,14 +348,20 @@ impl PacketSlab {
         self.cells.try_push(Cell {
             generation: 0,
             next: NONE,
-            slot,
+            previous: NONE,
+            slot: Slot::Free,
         })?;
+        let filed = (0..).zip(&self.cells);
+        let filed = filed.filter_map(|(index, cell)| Some((index, cell.slot.origin()?, At::Back)));
+        self.roster.slab_has_grown(self.cells.len(), filed);
+        self.cells[index as usize].slot = slot;
         Ok(index)
     }
 
     #[inline(always)]
     fn append(&mut self, index: usize) {
-        self.cells[index].next = NONE;
+        let cell = &mut self.cells[index];
+        (cell.previous, cell.next) = (self.tail, NONE);
         // Indexes come from `allocate`, which keeps them below `NONE`.
         let link = u32::try_from(index).unwrap_or(NONE);
         match self.cells.get_mut(self.tail as usize) {
@@ -309,20 +372,37 @@ impl PacketSlab {
         self.queued += 1;
     }
 
+    /// Puts a slot between two neighbours of the queue.
     #[inline(always)]
-    fn unlink(&mut self, previous: u32, index: u32) {
+    fn link(&mut self, previous: u32, index: u32, next: u32) {
+        let cell = &mut self.cells[index as usize];
+        (cell.previous, cell.next) = (previous, next);
+        self.join(previous, index);
+        self.join(index, next);
+    }
+
+    /// Makes two slots neighbours; `NONE` is the head's left and the tail's right one.
+    #[inline(always)]
+    fn join(&mut self, left: u32, right: u32) {
+        match self.cells.get_mut(left as usize) {
+            Some(cell) => cell.next = right,
+            None => self.head = right,
+        }
+        match self.cells.get_mut(right as usize) {
+            Some(cell) => cell.previous = left,
+            None => self.tail = left,
+        }
+    }
+
+    #[inline(always)]
+    fn unlink(&mut self, index: u32) {
         let cell = &self.cells[index as usize];
-        let next = cell.next;
+        let (previous, next) = (cell.previous, cell.next);
         self.user -= usize::from(matches!(cell.slot, Slot::Queued(_, Source::User)));
-        self.first -=
-            usize::from(matches!(&cell.slot, Slot::Queued(packet, _) if is_first(packet)));
-        match self.cells.get_mut(previous as usize) {
-            Some(before) => before.next = next,
-            None => self.head = next,
+        if self.last_first == index {
+            self.last_first = previous;
         }
-        if self.tail == index {
-            self.tail = previous;
-        }
+        self.join(previous, next);
         self.queued -= 1;
     }
 
@@ -333,5 +413,139 @@ impl PacketSlab {
         cell.generation = cell.generation.wrapping_add(1);
         cell.next = self.free;
         self.free = u32::try_from(index).unwrap_or(NONE);
+        self.roster.remove(self.free);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::Handle;
+    use crate::signal::Event;
+    use alloc::collections::VecDeque;
+    use proptest::prelude::*;
+    use zx_abi::Status;
+
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Arm(usize, u64, usize),
+        Fire(usize),
+        Disarm(usize),
+        PushUser,
+        PushOf(u64),
+        PushFirst(u64),
+        Pop,
+        Withdraw(usize, u64),
+        WithdrawOf(u64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let (handle, key, koid) = (0..3_usize, 0..4_u64, 1..4_u64);
+        prop_oneof![
+            3 => (handle.clone(), key.clone(), prop_oneof![3 => Just(1_usize), 1 => 1..40_usize])
+                .prop_map(|(handle, key, count)| Step::Arm(handle, key, count)),
+            3 => any::<usize>().prop_map(Step::Fire),
+            1 => any::<usize>().prop_map(Step::Disarm),
+            1 => Just(Step::PushUser),
+            1 => koid.clone().prop_map(Step::PushOf),
+            2 => koid.clone().prop_map(Step::PushFirst),
+            3 => Just(Step::Pop),
+            2 => (handle, key).prop_map(|(handle, key)| Step::Withdraw(handle, key)),
+            1 => koid.prop_map(Step::WithdrawOf),
+        ]
+    }
+
+    /// What the model knows of a packet.
+    type Packet = (Source, u64);
+
+    struct Model {
+        slab: PacketSlab,
+        armed: Vec<(SlotName, HandleKey, u64)>,
+        first: VecDeque<Packet>,
+        queue: VecDeque<Packet>,
+    }
+
+    impl Model {
+        /// Takes everything of an origin back, from the slab and from the model, and says whether they agree.
+        fn withdraw(&mut self, origin: Origin) -> bool {
+            let count = self.armed.len() + self.first.len() + self.queue.len();
+            self.armed
+                .retain(|(_, handle, key)| Origin::Wait(*handle, *key) != origin);
+            let other = |(source, key): &Packet| match *source {
+                Source::User => true,
+                Source::Wait(handle) => Origin::Wait(handle, *key) != origin,
+                Source::Object(koid) => Origin::Object(koid) != origin,
+            };
+            self.first.retain(other);
+            self.queue.retain(other);
+            let gone = count - (self.armed.len() + self.first.len() + self.queue.len());
+            let has = self.slab.has(origin);
+            let found = core::iter::from_fn(|| self.slab.withdraw(origin)).count();
+            found == gone && has == (gone > 0)
+        }
+    }
+
+    proptest! {
+        /// The slab, small and large, says the same as queues that are searched.
+        #[test]
+        fn a_slab_agrees_with_queues(steps in prop::collection::vec(step(), 1..150)) {
+            kernel_hal_hosted::init();
+            let event = Event::create().unwrap();
+            let handles: [Handle; 3] = core::array::from_fn(|_| Handle::new(event.clone()).unwrap());
+            let mut model = Model {
+                slab: PacketSlab::new(),
+                armed: Vec::new(),
+                first: VecDeque::new(),
+                queue: VecDeque::new(),
+            };
+            let packet = |key| PortPacket::user(key, Status::OK, [0; 32]);
+            for step in steps {
+                match step {
+                    Step::Arm(handle, key, count) => for _ in 0..count {
+                        let handle = handles[handle].key();
+                        let (trigger, style) = (Signals::USER_0, Style::default());
+                        let name = model.slab.arm(Armed { key, trigger, handle, style, place: None }).unwrap();
+                        model.armed.push((name, handle, key));
+                    },
+                    Step::Fire(at) if !model.armed.is_empty() => {
+                        let (name, handle, key) = model.armed.swap_remove(at % model.armed.len());
+                        model.slab.fire(name, Signals::USER_0, 1, 0);
+                        model.queue.push_back((Source::Wait(handle), key));
+                        prop_assert!(model.slab.armed(name).is_none());
+                    }
+                    Step::Disarm(at) if !model.armed.is_empty() => {
+                        let (name, ..) = model.armed.swap_remove(at % model.armed.len());
+                        prop_assert!(model.slab.disarm(name) && !model.slab.disarm(name));
+                    }
+                    Step::Fire(_) | Step::Disarm(_) => {}
+                    Step::PushUser => {
+                        model.slab.push(packet(9), Source::User).unwrap();
+                        model.queue.push_back((Source::User, 9));
+                    }
+                    Step::PushOf(koid) => {
+                        model.slab.push(packet(8), Source::Object(Koid(koid))).unwrap();
+                        model.queue.push_back((Source::Object(Koid(koid)), 8));
+                    }
+                    Step::PushFirst(koid) => {
+                        model.slab.push_first(packet(7), Source::Object(Koid(koid))).unwrap();
+                        model.first.push_back((Source::Object(Koid(koid)), 7));
+                    }
+                    Step::Pop => {
+                        let expected = model.first.pop_front().or_else(|| model.queue.pop_front());
+                        let popped = model.slab.pop().map(|(packet, source)| (source, packet.key));
+                        prop_assert_eq!(popped, expected);
+                    }
+                    Step::Withdraw(handle, key) => {
+                        prop_assert!(model.withdraw(Origin::Wait(handles[handle].key(), key)));
+                    }
+                    Step::WithdrawOf(koid) => prop_assert!(model.withdraw(Origin::Object(Koid(koid)))),
+                }
+                prop_assert_eq!(model.slab.queued(), model.first.len() + model.queue.len());
+                let user = model.queue.iter().filter(|(source, _)| *source == Source::User).count();
+                prop_assert_eq!(model.slab.user(), user);
+            }
+            let left = core::iter::from_fn(|| model.slab.pop()).map(|(packet, source)| (source, packet.key));
+            prop_assert!(left.eq(model.first.into_iter().chain(model.queue)));
+        }
     }
 }
