@@ -107,8 +107,8 @@ impl OomBehavior {
     #[must_use]
     pub fn of_words(cmdline: &str) -> Self {
         let words = cmdline.split_ascii_whitespace();
-        let values = words.filter_map(|word| word.strip_prefix("kernel.oom.behavior="));
-        match values.last() {
+        let mut values = words.filter_map(|word| word.strip_prefix("kernel.oom.behavior="));
+        match values.next_back() {
             Some("reboot") => Self::Reboot,
             Some(_) | None => Self::KillJobs,
         }
