@@ -8,7 +8,7 @@ use zx_abi::info::{
     InfoTopic, KmemStatsInfo, MapsInfo, MapsKind, TaskStatsInfo, VmarInfo, VmoInfo, VmoInfoFlags,
 };
 
-use crate::check::{check, check_eq, fail, fails, ok, skip, suite, Case};
+use crate::check::{check, check_eq, fail, fails, home_only, ok, skip, suite, Case};
 use crate::child::Mode;
 use crate::memory::{root_vmar, PAGE};
 use crate::pages::{
@@ -32,6 +32,7 @@ suite! {
     the_share_count_follows_the_address_spaces,
     the_machines_numbers_follow_commits,
     the_machines_numbers_add_up,
+    what_messages_hold_is_told,
     small_buffers_get_what_fits,
     dead_processes_say_bad_state,
     other_types_and_rights_are_refused,
@@ -441,6 +442,37 @@ fn the_machines_numbers_add_up(world: &World) -> Case {
     check!(parts > stats.total_bytes / 10 * 9);
     check!(stats.free_heap_bytes <= stats.total_heap_bytes);
     check!(stats.mmu_overhead_bytes > 0 && stats.mmu_overhead_bytes.is_multiple_of(PAGE64));
+    Ok(())
+}
+
+fn what_messages_hold_is_told(world: &World) -> Case {
+    // Older kernels count whole pages, of a cache.
+    home_only!(world);
+    let before = machine!(world).ipc_bytes;
+    for len in [0, 64, 65, 256, 257, 1000, 1025, 65_536] {
+        let (left, right) = ok!(libzx::Channel::create());
+        let bytes = alloc::vec![7; len];
+        for _ in 0..20 {
+            ok!(left.write(&bytes, alloc::vec![]));
+        }
+        // The bytes, and not much more for each.
+        let held = machine!(world).ipc_bytes - before;
+        check!(held >= 20 * len as u64 && held <= 20 * (4 * len as u64 + 256));
+        for _ in 0..10 {
+            ok!(right.read());
+        }
+        check_eq!(machine!(world).ipc_bytes - before, held / 2);
+        drop((left, right));
+        check_eq!(machine!(world).ipc_bytes, before);
+    }
+    let (left, right) = ok!(libzx::Socket::create(0));
+    check_eq!(ok!(left.write(0, &alloc::vec![7; 100_000])), 100_000);
+    check!(machine!(world).ipc_bytes - before >= 100_000);
+    let (fifo, other) = ok!(libzx::Fifo::create(64, 64, 0));
+    check_eq!(ok!(fifo.write(64, &[7; 640])), 10);
+    check!(machine!(world).ipc_bytes - before >= 100_640);
+    drop((left, right, fifo, other));
+    check_eq!(machine!(world).ipc_bytes, before);
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 //! Whoever adds or takes bytes copies them himself, into or out of the ring's own memory, with [`ByteRing::add`] and
 //! [`ByteRing::look`]. A copy that fails half-way has changed nothing that anybody can see.
 
+use super::held;
 use alloc::vec::Vec;
 use zx_abi::{ZxError, ZxResult};
 
@@ -126,8 +127,15 @@ impl ByteRing {
         bytes.extend_from_slice(after);
         bytes.extend_from_slice(before);
         bytes.resize(size, 0);
+        held::grown_by(size - self.bytes.len());
         (self.bytes, self.head) = (bytes, 0);
         Ok(())
+    }
+}
+
+impl Drop for ByteRing {
+    fn drop(&mut self) {
+        held::shrunk_by(self.bytes.len());
     }
 }
 

@@ -6,9 +6,11 @@
 //! holds more messages with handles, and so on without limit. So that a program cannot make the kernel recurse, destroyed
 //! messages with handles go to one list, linked through themselves, that is worked off in a loop.
 
+use super::held;
 use crate::object::Handle;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::marker::PhantomData;
 use kernel_hal::sync::Mutex;
 use zx_abi::{ZxError, ZxResult};
 
@@ -31,7 +33,7 @@ enum Body {
     Short(Box<Block<[u8; SHORT]>>),
     Middle(Box<Block<[u8; MIDDLE]>>),
     Large(Box<Block<[u8; LARGE]>>),
-    Long(Box<Block<Vec<u8>>>),
+    Long(Box<Block<LongBytes>>),
 }
 
 /// The head comes first, so that it lies at the same place whatever follows.
@@ -40,6 +42,28 @@ enum Body {
 struct Block<B> {
     head: Head,
     bytes: B,
+    held: Held<B>,
+}
+
+/// Takes the block that it is in from the held bytes when that is freed.
+#[derive(Debug)]
+struct Held<B>(PhantomData<B>);
+
+impl<B> Drop for Held<B> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        held::shrunk_by(size_of::<Block<B>>());
+    }
+}
+
+/// Bytes with a block of their own.
+#[derive(Debug)]
+struct LongBytes(Vec<u8>);
+
+impl Drop for LongBytes {
+    fn drop(&mut self) {
+        held::shrunk_by(self.0.len());
+    }
 }
 
 #[derive(Debug)]
@@ -173,7 +197,8 @@ impl Message {
             _ => return,
         }
         if let Body::Short(block) = core::mem::take(&mut self.body) {
-            let Block { head, .. } = *block;
+            let Block { head, held, .. } = *block;
+            drop(held);
             // Neither has anything to drop, and the compiler need not look.
             core::mem::forget((head.handles, head.next));
         }
@@ -209,7 +234,7 @@ impl Body {
             Self::Short(block) => &block.bytes[..block.head.len],
             Self::Middle(block) => &block.bytes[..block.head.len],
             Self::Large(block) => &block.bytes[..block.head.len],
-            Self::Long(block) => &block.bytes,
+            Self::Long(block) => &block.bytes.0,
         }
     }
     fn bytes_mut(&mut self) -> &mut [u8] {
@@ -218,7 +243,7 @@ impl Body {
             Self::Short(block) => &mut block.bytes[..block.head.len],
             Self::Middle(block) => &mut block.bytes[..block.head.len],
             Self::Large(block) => &mut block.bytes[..block.head.len],
-            Self::Long(block) => &mut block.bytes,
+            Self::Long(block) => &mut block.bytes.0,
         }
     }
 }
@@ -263,17 +288,22 @@ fn block<B>(len: usize, bytes: B) -> ZxResult<Box<Block<B>>> {
         handles: Handles::None,
         next: Message::EMPTY,
     };
-    Ok(Box::write(block, Block { head, bytes }))
+    let held = Held(PhantomData);
+    let block = Box::write(block, Block { head, bytes, held });
+    // Not before: the compiler would make the block elsewhere and copy it.
+    held::grown_by(size_of::<Block<B>>());
+    Ok(block)
 }
 
 #[inline(never)]
-fn zeros(len: usize) -> ZxResult<Vec<u8>> {
+fn zeros(len: usize) -> ZxResult<LongBytes> {
     let mut bytes = Vec::new();
     bytes
         .try_reserve_exact(len)
         .map_err(|_| ZxError::NoMemory)?;
     bytes.resize(len, 0);
-    Ok(bytes)
+    held::grown_by(len);
+    Ok(LongBytes(bytes))
 }
 
 impl Drop for Message {

@@ -6,6 +6,7 @@ mod byte_ring;
 mod calls;
 pub mod channel;
 pub mod fifo;
+mod held;
 pub mod message;
 pub mod socket;
 pub mod socket_control;
@@ -13,6 +14,7 @@ pub mod transfer;
 
 pub use channel::Channel;
 pub use fifo::Fifo;
+pub use held::held_bytes;
 pub use message::Message;
 pub use socket::Socket;
 pub use transfer::{After, Failed};

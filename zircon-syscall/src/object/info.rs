@@ -433,14 +433,17 @@ fn kmem_stats() -> KmemStatsInfo {
     let stats = kernel_hal::frame::stats();
     let bytes = |frames: usize| (frames * PAGE_SIZE) as u64;
     let vmo_frames = (stats.total - stats.free).saturating_sub(stats.heap + stats.page_tables);
+    // Messages are on the heap, and are told apart from it.
+    let ipc_bytes = zircon_object::ipc::held_bytes() as u64;
     KmemStatsInfo {
         total_bytes: bytes(stats.total + stats.wired),
         wired_bytes: bytes(stats.wired),
         free_bytes: bytes(stats.free),
-        total_heap_bytes: bytes(stats.heap),
+        total_heap_bytes: bytes(stats.heap).saturating_sub(ipc_bytes),
         free_heap_bytes: stats.heap_free_bytes as u64,
         vmo_bytes: bytes(vmo_frames),
         mmu_overhead_bytes: bytes(stats.page_tables),
+        ipc_bytes,
         ..KmemStatsInfo::default()
     }
 }
