@@ -242,12 +242,17 @@ impl Guest {
 
     /// Types a line.
     pub(crate) fn send(&mut self, line: &str) -> Result<(), String> {
+        self.type_keys(format!("{line}\r").as_bytes())
+            .map_err(|what| format!("typing '{line}': {what}"))
+    }
+
+    /// Types keys.
+    pub(crate) fn type_keys(&mut self, keys: &[u8]) -> Result<(), String> {
         let input = self.input.as_mut().ok_or("the guest has no input")?;
-        let typed = format!("{line}\r");
         input
-            .write_all(typed.as_bytes())
+            .write_all(keys)
             .and_then(|()| input.flush())
-            .map_err(|e| format!("typing '{line}': {e}"))
+            .map_err(|e| e.to_string())
     }
 
     /// Everything the console has shown.

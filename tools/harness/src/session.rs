@@ -7,6 +7,7 @@
 //! expect REGEX                 wait for this on the console, after what was expected before
 //! prompt 0                     wait for the shell's prompt after a command with this exit code
 //! send TEXT                    type a line
+//! interrupt                    type ^C
 //! never REGEX                  must not be anywhere on the console, at the end of the session
 //! end 0                        wait for the end of the guest, with this exit code
 //! ```
@@ -28,6 +29,7 @@ enum Line {
     Timeout(Duration),
     Expect(Regex),
     Send(String),
+    Interrupt,
     Never(Regex),
     End(i32),
 }
@@ -69,11 +71,13 @@ impl Session {
                 Line::Timeout(seconds) => limit = *seconds,
                 Line::Never(pattern) => never.push(pattern),
                 Line::Boot(words) => guest = Guest::start(place, name, &Parts::own(place, words)),
-                Line::Expect(_) | Line::Send(_) | Line::End(_) if case.failed() => {}
+                Line::Expect(_) | Line::Send(_) | Line::Interrupt | Line::End(_)
+                    if case.failed() => {}
                 Line::Expect(pattern) => {
                     case.step(with(&mut guest, |g| g.expect(pattern, limit).map(drop)))
                 }
                 Line::Send(text) => case.step(with(&mut guest, |g| g.send(text))),
+                Line::Interrupt => case.step(with(&mut guest, |g| g.type_keys(b"\x03"))),
                 Line::End(code) => case.step(with(&mut guest, |g| expect_end(g, *code))),
             }
         }
@@ -155,6 +159,7 @@ fn parse_line(line: &str) -> Result<Line, String> {
             .map_err(|e| format!("timeout: {e}")),
         "expect" => pattern().map(Line::Expect),
         "send" => Ok(Line::Send(rest.to_owned())),
+        "interrupt" => Ok(Line::Interrupt),
         "never" => pattern().map(Line::Never),
         "prompt" => {
             let code: i64 = rest.parse().map_err(|e| format!("prompt: {e}"))?;

@@ -5,13 +5,14 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use libzx::process::{spawn, LaunchError, Options};
-use libzx::{println, AsHandle, Process, Rights, Signals, ZxResult};
+use libzx::{println, AsHandle, Job, Process, Rights, Signals, ZxResult};
 use zx_abi::info::{
     RETCODE_CRITICAL_PROCESS_KILL, RETCODE_EXCEPTION_KILL, RETCODE_OOM_KILL, RETCODE_POLICY_KILL,
     RETCODE_SYSCALL_KILL, RETCODE_VDSO_KILL,
 };
 use zx_abi::procargs::{pa_hnd, PA_JOB_DEFAULT, PA_RESOURCE, PA_VMO_BOOTFS};
 
+use crate::keyboard::Heard;
 use crate::words::Place;
 use crate::{Shell, NO_SUCH_COMMAND};
 
@@ -23,6 +24,14 @@ pub(crate) struct Background {
     process: Process,
 }
 
+/// A program that was started.
+struct Started {
+    path: String,
+    process: Process,
+    /// What it is in, with all that it starts.
+    job: Job,
+}
+
 impl Shell {
     /// Runs the program that the first word names, and gives its exit code.
     pub(crate) fn run_program(&mut self, words: &[&str], place: Place) -> i64 {
@@ -30,7 +39,7 @@ impl Shell {
             println!("usage: run PROGRAM [ARGUMENT...]");
             return NO_SUCH_COMMAND;
         };
-        let (path, process) = match self.start_program(name, words) {
+        let Started { path, process, job } = match self.start_program(name, words) {
             Ok(started) => started,
             Err(what) => {
                 println!("{name}: {what}");
@@ -38,7 +47,7 @@ impl Shell {
             }
         };
         match place {
-            Place::Foreground => match wait(&process) {
+            Place::Foreground => match self.wait_for(&process, &job) {
                 Ok(code) => {
                     print_end(&path, code);
                     code
@@ -61,8 +70,18 @@ impl Shell {
         }
     }
 
-    /// The program's path and its process, in a job of its own.
-    fn start_program(&self, name: &str, words: &[&str]) -> Result<(String, Process), String> {
+    /// Waits for a program and gives its exit code. ^C kills it, with all that it has started.
+    fn wait_for(&mut self, process: &Process, job: &Job) -> ZxResult<i64> {
+        if self.keyboard.listen_during(process)? == Heard::Interrupt {
+            println!("^C");
+            job.kill()?;
+            process.wait_one(Signals::PROCESS_TERMINATED, libzx::time::INFINITE)?;
+        }
+        Ok(process.info()?.return_code)
+    }
+
+    /// Starts a program in a job of its own.
+    fn start_program(&self, name: &str, words: &[&str]) -> Result<Started, String> {
         let entry = self
             .files
             .find_program(name)
@@ -99,13 +118,9 @@ impl Shell {
                 other => format!("{other}"),
             }
         })?;
-        Ok((entry.name.clone(), process))
+        let path = entry.name.clone();
+        Ok(Started { path, process, job })
     }
-}
-
-fn wait(process: &Process) -> ZxResult<i64> {
-    process.wait_one(Signals::PROCESS_TERMINATED, libzx::time::INFINITE)?;
-    Ok(process.info()?.return_code)
 }
 
 /// Says how a program ended, unless it ended well.

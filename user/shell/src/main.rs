@@ -1,7 +1,7 @@
 //! The shell: lines from the serial console, builtins, programs from BOOTFS.
 //!
 //! It reads with `zx_debug_read` and writes with `zx_debug_write`, so it needs no driver. Start reading at [`Shell`]
-//! (what a command can use), then [`builtin`] (one command per file) and [`line`] (editing).
+//! (what a command can use), then [`builtin`] (one command per file), [`keyboard`] and [`line`] (editing).
 #![cfg_attr(not(test), no_std, no_main)]
 #![forbid(unsafe_code)]
 
@@ -10,6 +10,7 @@ extern crate alloc;
 mod boot_files;
 mod boot_stages;
 mod builtin;
+mod keyboard;
 mod launch;
 mod line;
 mod task_tree;
@@ -24,6 +25,7 @@ use libzx::{console, println, Job, Resource, Startup, Vmo};
 use zx_abi::procargs::{PA_JOB_DEFAULT, PA_RESOURCE, PA_VMO_BOOTFS, PA_VMO_VDSO};
 
 use boot_files::BootFiles;
+use keyboard::Keyboard;
 use launch::Background;
 use line::{Edit, Editor};
 
@@ -40,6 +42,7 @@ struct Shell {
     vdso: Vmo,
     files: BootFiles,
     env: Vec<String>,
+    keyboard: Keyboard,
     background: Vec<Background>,
     /// Exit code of the last command.
     status: i64,
@@ -61,10 +64,13 @@ impl Shell {
         let bootfs = startup
             .take::<Vmo>(PA_VMO_BOOTFS, 0)
             .ok_or_else(|| missing("BOOTFS"))?;
+        let resource: Resource = startup
+            .take(PA_RESOURCE, 0)
+            .ok_or_else(|| missing("root resource, so there is no console"))?;
+        let keyboard = Keyboard::start(&resource)
+            .map_err(|error| format!("starting the keyboard's thread: {error}"))?;
         Ok(Self {
-            resource: startup
-                .take(PA_RESOURCE, 0)
-                .ok_or_else(|| missing("root resource, so there is no console"))?,
+            resource,
             job: startup
                 .take(PA_JOB_DEFAULT, 0)
                 .ok_or_else(|| missing("job"))?,
@@ -73,6 +79,7 @@ impl Shell {
                 .ok_or_else(|| missing("vDSO"))?,
             files: BootFiles::open(bootfs)?,
             env: startup.env,
+            keyboard,
             background: Vec::new(),
             status: 0,
         })
@@ -96,16 +103,14 @@ impl Shell {
     }
 
     /// A line, or None when it was given up with ^C.
-    fn read_line(&self, editor: &mut Editor) -> libzx::ZxResult<Option<String>> {
+    fn read_line(&mut self, editor: &mut Editor) -> libzx::ZxResult<Option<String>> {
         let mut out = Vec::new();
         editor.begin(&prompt(self.status), &mut out);
         loop {
             console::write(&out);
             out.clear();
-            let mut byte = [0];
-            console::read(&self.resource, &mut byte)?;
+            let byte = self.keyboard.next()?;
             let candidates = |line: &str| self.candidates(line);
-            let [byte] = byte;
             match editor.feed(byte, &candidates, &mut out) {
                 Edit::Continue => continue,
                 Edit::Line(line) => {

@@ -24,6 +24,6 @@ fn run(shell: &mut Shell, _: &[&str], _: Place) -> i64 {
     for program in shell.files.programs() {
         println!("  {program}");
     }
-    println!("Keys: arrows, Home ^A, End ^E, ^K ^U ^W cut, Tab completes, ^C gives a line up, ^L clears the screen");
+    println!("Keys: arrows, Home ^A, End ^E, ^K ^U ^W cut, Tab completes, ^C gives a line up or stops a program, ^L clears the screen");
     0
 }
