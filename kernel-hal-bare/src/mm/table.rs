@@ -5,7 +5,7 @@
 
 use super::direct::pointer;
 use super::frame_allocator::{alloc_for_kernel, free_many, free_zeroed, TABLE_FRAMES};
-use super::tlb::Stale;
+use super::tlb::{forget_ways, Stale};
 use core::sync::atomic::Ordering;
 use kernel_hal::frame::Fill;
 use kernel_hal::paging::OutOfTables;
@@ -306,11 +306,12 @@ impl Freed {
         self.flush();
     }
 
-    /// Frees the tables; stale translations are gone.
+    /// Frees the tables, once the CPU has forgotten the ways to them too; stale translations are gone.
     #[inline(always)]
     pub(super) fn flush(&mut self) {
         let count = self.count + self.zeroed_count;
         if count != 0 {
+            forget_ways(self.root);
             free_many(&self.frames[..self.count]);
             free_zeroed(&self.zeroed[..self.zeroed_count]);
             TABLE_FRAMES.fetch_sub(count, Ordering::Relaxed);

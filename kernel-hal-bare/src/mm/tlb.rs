@@ -10,8 +10,7 @@ pub(super) const MANY: usize = 32;
 /// Translations of one table that have become stale. Call [`finish`](Self::finish) before the pages, or tables that were cut
 /// off, are used otherwise.
 ///
-/// A table may be cut off when its last translation is dropped here: dropping one drops what the CPU remembers of the tables
-/// on the way to it (SDM volume 3, 4.10.4.1). With more CPUs this is where the others are told.
+/// With more CPUs this is where the others are told.
 pub(super) struct Stale {
     active: bool,
     pages: usize,
@@ -48,6 +47,15 @@ impl Stale {
         if self.active && self.pages > MANY {
             reload();
         }
+    }
+}
+
+/// Makes the CPU forget how to get to tables that were cut off, before they are used otherwise: it may have looked at the way again
+/// since their last translation was dropped. One address suffices, whether anything is mapped there or not (SDM volume 3,
+/// 4.10.4.1).
+pub(super) fn forget_ways(root: PhysAddr) {
+    if current().active_root.get() == root.0 {
+        invalidate_page(0);
     }
 }
 
