@@ -25,15 +25,16 @@ impl Executor {
     /// An executor without tasks.
     #[cfg(not(loom))]
     pub const fn new() -> Self {
-        Self::with_bell(|| ())
+        Self::with_bell(|| (), || 0)
     }
 
     /// An executor without tasks that calls `bell` when a task becomes ready of whose rank the task that runs wants to hear
-    /// ([`Executor::watch_from`]). Called in any context with no lock of this crate held; it must not wake.
+    /// ([`Executor::watch_from`]), and that asks `clock` when tasks are queued ([`Executor::queued_since`]). Both are called in
+    /// any context, the bell with no lock of this crate held; neither must wake.
     #[cfg(not(loom))]
-    pub const fn with_bell(bell: fn()) -> Self {
+    pub const fn with_bell(bell: fn(), clock: fn() -> i64) -> Self {
         Self {
-            queue: RunQueue::new(bell),
+            queue: RunQueue::new(bell, clock),
         }
     }
 
@@ -41,7 +42,7 @@ impl Executor {
     #[cfg(loom)]
     pub fn new() -> Self {
         Self {
-            queue: RunQueue::new(|| ()),
+            queue: RunQueue::new(|| (), || 0),
         }
     }
 
@@ -107,6 +108,18 @@ impl Executor {
     #[inline]
     pub fn has_watched(&self) -> bool {
         self.queue.has_watched()
+    }
+
+    /// When the task that runs was queued, by the clock.
+    #[inline]
+    pub fn queued_since(&self) -> i64 {
+        self.queue.queued_since()
+    }
+
+    /// The task that runs has waited for its turn until now, as far as [`Executor::queued_since`] will tell.
+    #[inline]
+    pub fn set_queued_since(&self, now: i64) {
+        self.queue.set_queued_since(now);
     }
 
     /// Polls until no task is ready.

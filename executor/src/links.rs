@@ -19,6 +19,7 @@ pub(crate) struct Links {
     /// A [`Place`] for the next time only, or `NO_MARK`.
     mark: AtomicU8,
     deadline: AtomicI64,
+    queued_at: AtomicI64,
 }
 
 const UNLINKED: u8 = u8::MAX;
@@ -45,6 +46,7 @@ impl Links {
             list: AtomicU8::new(UNLINKED),
             mark: AtomicU8::new(NO_MARK),
             deadline: AtomicI64::new(0),
+            queued_at: AtomicI64::new(0),
         }
     }
 
@@ -63,6 +65,17 @@ impl Links {
 
     pub(crate) fn set_deadline(&self, deadline: i64) {
         self.deadline.store(deadline, Relaxed);
+    }
+
+    /// When it was queued the last time, by the queue's clock.
+    #[inline]
+    pub(crate) fn queued_at(&self) -> i64 {
+        self.queued_at.load(Relaxed)
+    }
+
+    #[inline]
+    pub(crate) fn set_queued_at(&self, when: i64) {
+        self.queued_at.store(when, Relaxed);
     }
 
     /// The number of the list that holds the task.

@@ -1,6 +1,6 @@
 //! The tasks that wait to be polled, behind one lock
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU64, AtomicU8, Ordering};
+use core::sync::atomic::{AtomicI64, AtomicU64, AtomicU8, Ordering};
 
 use crate::levels::{Contention, Levels};
 use crate::links::Place;
@@ -16,26 +16,33 @@ pub(crate) struct RunQueue {
     /// The lowest rank of which the bell tells.
     watched: AtomicU8,
     bell: fn(),
+    clock: fn() -> i64,
+    /// When the task that runs was queued.
+    queued_since: AtomicI64,
 }
 
 impl RunQueue {
     #[cfg(not(loom))]
-    pub(crate) const fn new(bell: fn()) -> Self {
+    pub(crate) const fn new(bell: fn(), clock: fn() -> i64) -> Self {
         Self {
             levels: Mutex::new(Levels::EMPTY),
             ready: AtomicU64::new(0),
             watched: AtomicU8::new(0),
             bell,
+            clock,
+            queued_since: AtomicI64::new(0),
         }
     }
 
     #[cfg(loom)]
-    pub(crate) fn new(bell: fn()) -> Self {
+    pub(crate) fn new(bell: fn(), clock: fn() -> i64) -> Self {
         Self {
             levels: Mutex::new(Levels::EMPTY),
             ready: AtomicU64::new(0),
             watched: AtomicU8::new(0),
             bell,
+            clock,
+            queued_since: AtomicI64::new(0),
         }
     }
 
@@ -43,6 +50,7 @@ impl RunQueue {
     #[inline]
     pub(crate) fn push(&self, life: Life, usual: Place) {
         let rank = life.links.rank();
+        life.links.set_queued_at((self.clock)());
         {
             let mut levels = self.levels.lock();
             levels.push(life, usual);
@@ -76,7 +84,18 @@ impl RunQueue {
         let mut levels = self.levels.lock();
         let life = levels.pop()?;
         self.ready.store(levels.ready(), Ordering::Relaxed);
+        self.set_queued_since(life.links.queued_at());
         Some(life)
+    }
+
+    #[inline]
+    pub(crate) fn queued_since(&self) -> i64 {
+        self.queued_since.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(crate) fn set_queued_since(&self, when: i64) {
+        self.queued_since.store(when, Ordering::Relaxed);
     }
 
     /// Whether a task of this rank or a higher one waits: a hint, because others may add and take tasks.

@@ -204,6 +204,12 @@ impl TaskHandle {
         self.task.links.rank()
     }
 
+    /// When the task was queued, by the executor's clock, if it waits for its turn.
+    pub fn queued_since(&self) -> Option<i64> {
+        let links = &self.task.links;
+        links.list().map(|_| links.queued_at())
+    }
+
     /// Changes the priority, which replaces a deadline. A task that waits in the run queue goes behind the others of its new
     /// priority at once.
     pub fn set_priority(&self, priority: Priority) {

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 
@@ -186,9 +186,10 @@ fn contention_tells_equals_from_higher_ones() {
 #[test]
 fn the_bell_tells_only_of_ranks_that_are_watched() {
     static RUNG: AtomicUsize = AtomicUsize::new(0);
-    static BELL: Executor = Executor::with_bell(|| {
+    static BELL: Executor = Executor::with_bell(ring, || 0);
+    fn ring() {
         RUNG.fetch_add(1, Ordering::Relaxed);
-    });
+    }
     let rung = || RUNG.swap(0, Ordering::Relaxed);
     let notes = Notes::default();
     let other = spawn(&BELL, 0, &notes);
@@ -208,6 +209,33 @@ fn the_bell_tells_only_of_ranks_that_are_watched() {
     assert_eq!((rung(), BELL.has_watched()), (1, true));
     other.task.set_deadline(1);
     assert_eq!(came(&|| BELL.watch_above(Rank::DEADLINE)), (1, true));
+}
+
+#[test]
+fn a_task_knows_since_when_it_waits_for_its_turn() {
+    static NOW: AtomicI64 = AtomicI64::new(10);
+    static TIMED: Executor = Executor::with_bell(|| (), || NOW.load(Ordering::Relaxed));
+    let notes = Notes::default();
+    let players = [0, 1].map(|number| spawn(&TIMED, number, &notes));
+    let [first, second] = &players;
+    NOW.store(20, Ordering::Relaxed);
+    assert_eq!(TIMED.run_one(), Turn::Ran);
+    assert_eq!(
+        (TIMED.queued_since(), first.task.queued_since()),
+        (10, None)
+    );
+    wake(first);
+    assert_eq!(first.task.queued_since(), Some(20));
+    // A second wake and another rank change nothing.
+    NOW.store(30, Ordering::Relaxed);
+    wake(first);
+    first.task.set_priority(Priority::new(17).unwrap());
+    *first.deed.lock().unwrap() = Deed::Yield;
+    assert_eq!(TIMED.run_one(), Turn::Ran);
+    assert_eq!(TIMED.queued_since(), 20);
+    // Who gives way waits again from then on.
+    assert_eq!(first.task.queued_since(), Some(30));
+    assert_eq!(second.task.queued_since(), Some(10));
 }
 
 /// One thing that happens in a random run.

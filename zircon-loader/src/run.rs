@@ -204,7 +204,7 @@ async fn suspended(thread: &Arc<Thread>, mut context: Box<UserContext>) -> Box<U
     context::flush(&mut context);
     thread.show_suspended(Suspended::Yes);
     thread.park(context);
-    thread.leave_cpu();
+    thread.step_off_cpu();
     let context = poll_fn(|_| match thread.attention() {
         Attention::Suspend => Poll::Pending,
         Attention::None | Attention::Kill => thread.unpark().map_or(Poll::Pending, Poll::Ready),

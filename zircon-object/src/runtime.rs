@@ -10,7 +10,8 @@ use kernel_hal::sync::Mutex;
 use zx_abi::{ZxError, ZxResult};
 
 /// Polls every kernel task: user threads, teardowns.
-pub static EXECUTOR: Executor = Executor::with_bell(kernel_hal::context::leave);
+pub static EXECUTOR: Executor =
+    Executor::with_bell(kernel_hal::context::leave, kernel_hal::time::ticks);
 
 /// Every deadline of the kernel.
 pub static TIMERS: Timers = Timers::new(&HalTimer);

@@ -5,14 +5,14 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use libzx::thread::JoinHandle;
-use libzx::{time, AsHandle, Handle, Job, Thread, ZxResult};
-use zx_abi::info::{InfoTopic, ThreadStatsInfo};
+use libzx::{time, AsHandle, Event, Handle, Job, Signals, Thread, ZxResult};
+use zx_abi::info::{InfoTopic, TaskRuntimeInfo, ThreadStatsInfo};
 use zx_abi::profile::{ProfileFlags, ProfileInfo};
 use zx_abi::syscalls::SyscallId;
 
-use crate::check::{check, home_only, needs, ok, skip, suite, Case, Outcome};
+use crate::check::{check, check_eq, home_only, needs, ok, skip, suite, Case, Outcome};
 use crate::memory::{arg, call, Scratch};
-use crate::world::{basic_info, sleep_ms, World};
+use crate::world::{basic_info, sleep_ms, soon, World};
 
 suite! {
     "Scheduling":
@@ -20,6 +20,9 @@ suite! {
     a_deadline_thread_gets_its_capacity_beside_others_that_compute,
     a_priority_takes_a_deadline_back,
     a_sleeper_wakes_within_one_slice_beside_many_that_compute,
+    a_thread_that_makes_room_counts_how_long_it_waits,
+    a_thread_that_was_woken_counts_how_long_it_waits,
+    a_thread_that_sleeps_counts_no_waiting,
 }
 
 const MS: i64 = 1_000_000;
@@ -153,5 +156,65 @@ fn a_sleeper_wakes_within_one_slice_beside_many_that_compute(_: &World) -> Case 
     drop(busy);
     // In the order of a plain queue none would be in time, but for a virtual CPU that stands still.
     check!(in_time >= ROUNDS / 4);
+    Ok(())
+}
+
+/// Time on the CPU and time ready without it, ns.
+fn waits(thread: &Thread) -> ZxResult<(i64, i64)> {
+    let runtime: TaskRuntimeInfo = thread.get_info(InfoTopic::TaskRuntime)?;
+    Ok((runtime.cpu_time, runtime.queue_time))
+}
+
+/// What a thread has waited for the CPU within the next 60 ms, in ms; it must not have run.
+fn waited_meanwhile(thread: &Thread) -> Result<i64, Outcome> {
+    let before = ok!(waits(thread));
+    sleep_ms(60);
+    let after = ok!(waits(thread));
+    check_eq!(after.0, before.0);
+    Ok((after.1 - before.1) / MS)
+}
+
+fn give(root: &Job, thread: &Thread, priority: i64) -> ZxResult {
+    apply(root, thread, ProfileFlags::PRIORITY, [priority, 0, 0])
+}
+
+fn a_thread_that_makes_room_counts_how_long_it_waits(world: &World) -> Case {
+    let root = root_job(world)?;
+    let busy = ok!(Busy::start(2));
+    let [low, high] = [0, 1].map(|index| busy.threads[index].thread());
+    ok!(give(root, low, 1));
+    sleep_ms(5);
+    ok!(give(root, high, 2));
+    check!(waited_meanwhile(low)? >= 50);
+    // It waits on, also while nobody looks.
+    check!(waited_meanwhile(low)? >= 50);
+    Ok(())
+}
+
+fn a_thread_that_was_woken_counts_how_long_it_waits(world: &World) -> Case {
+    let root = root_job(world)?;
+    let event = Arc::new(ok!(Event::create()));
+    let awaited = event.clone();
+    let woken = ok!(libzx::thread::spawn("woken", move || {
+        let _ = awaited.wait_one(Signals::SIGNALED, soon());
+    }));
+    ok!(give(root, woken.thread(), 1));
+    sleep_ms(5);
+    let busy = ok!(Busy::start(1));
+    ok!(give(root, busy.threads[0].thread(), 2));
+    check_eq!(waited_meanwhile(woken.thread())?, 0);
+    ok!(event.signal(Signals::empty(), Signals::SIGNALED));
+    check!(waited_meanwhile(woken.thread())? >= 50);
+    drop(busy);
+    ok!(woken.join());
+    Ok(())
+}
+
+fn a_thread_that_sleeps_counts_no_waiting(world: &World) -> Case {
+    root_job(world)?;
+    let sleeper = ok!(libzx::thread::spawn("sleeper", || sleep_ms(150)));
+    sleep_ms(5);
+    check_eq!(waited_meanwhile(sleeper.thread())?, 0);
+    ok!(sleeper.join());
     Ok(())
 }

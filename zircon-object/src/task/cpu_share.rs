@@ -48,10 +48,13 @@ impl CpuShare {
         }
     }
 
-    /// The clock starts. Others of its rank are looked at when they come, unless an interrupt will end the slice in any case.
+    /// The clock starts; how long the thread was ready before counts as waiting for the CPU. Others of its rank are looked at when they come, unless an interrupt will end the slice in any case.
     #[inline]
     pub(super) fn enter(&self) {
         let now = time::ticks();
+        let waited = now.wrapping_sub(EXECUTOR.queued_since());
+        let waits = self.queue_ticks.load(Relaxed);
+        self.queue_ticks.store(waits.wrapping_add(waited), Relaxed);
         self.on_since.store(now, Relaxed);
         self.on_cpu.store(true, Relaxed);
         let left = runtime::slice_ticks().wrapping_sub(self.slice_ticks.load(Relaxed));
@@ -186,21 +189,21 @@ impl Thread {
         self.process().ports().enter();
     }
 
-    /// The thread leaves the CPU.
+    /// The thread leaves the CPU until its next turn.
     pub fn leave_cpu(&self) {
         self.share().leave();
+    }
+
+    /// The thread leaves the CPU, and perhaps comes back in the same turn.
+    pub fn step_off_cpu(&self) {
+        self.share().leave();
+        EXECUTOR.set_queued_since(time::ticks());
     }
 
     /// Lets others run.
     pub async fn yield_now(&self) {
         self.leave_cpu();
-        let since = time::ticks();
         executor::yield_now().await;
-        let share = self.share();
-        share.queue_ticks.store(
-            share.queue_ticks.load(Relaxed) + time::ticks() - since,
-            Relaxed,
-        );
         self.enter_cpu();
     }
 
@@ -302,11 +305,15 @@ impl Thread {
         self.share().runtime_ns()
     }
 
-    /// What it has had of the CPU so far.
+    /// What it has had of the CPU so far, and how long it has waited for it.
     pub fn runtime(&self) -> Runtime {
+        let share = self.share();
+        let task = share.task.lock().clone();
+        let waits_since = task.and_then(|task| task.queued_since());
+        let waited = waits_since.map_or(0, |since| time::ticks().wrapping_sub(since));
         Runtime {
             cpu_ns: self.runtime_ns(),
-            queue_ns: runtime::ns_of_ticks(self.share().queue_ticks.load(Relaxed)),
+            queue_ns: runtime::ns_of_ticks(share.queue_ticks.load(Relaxed) + waited),
         }
     }
 }
@@ -316,7 +323,7 @@ impl Thread {
 pub struct Runtime {
     /// Time on a CPU, ns.
     pub cpu_ns: i64,
-    /// Time for which it was ready and had made room for others, ns.
+    /// Time for which it was ready and others ran, ns.
     pub queue_ns: i64,
 }
 

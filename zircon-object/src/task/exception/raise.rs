@@ -163,7 +163,7 @@ async fn ask_through(
 }
 
 async fn answer(thread: &Arc<Thread>, exception: &Arc<Exception>) -> Answer {
-    thread.leave_cpu();
+    thread.step_off_cpu();
     let answer = poll_fn(|_| {
         if thread.is_killed() {
             return Poll::Ready(Answer::Killed);
