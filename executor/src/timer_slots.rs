@@ -236,6 +236,6 @@ mod tests {
         }
         let next: Vec<_> = (0..3).map(|_| slots.register().unwrap().index).collect();
         assert_eq!(next, [5, 70, 130]);
-        assert_eq!(slots.register().unwrap().index, 3 * PIECE as u32);
+        assert_eq!(slots.register().unwrap().index as usize, 3 * PIECE);
     }
 }
