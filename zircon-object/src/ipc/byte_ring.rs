@@ -1,5 +1,7 @@
 //! A ring of bytes that grows up to a limit and then stays.
 //!
+//! Memory is not cleared when it is taken but, by and by, just before it is written for the first time.
+//!
 //! Whoever adds or takes bytes copies them himself, into or out of the ring's own memory, with [`ByteRing::add`] and
 //! [`ByteRing::look`]. A copy that fails half-way has changed nothing that anybody can see.
 
@@ -10,7 +12,10 @@ use zx_abi::{ZxError, ZxResult};
 /// The ring.
 #[derive(Default)]
 pub(super) struct ByteRing {
+    /// As far as bytes have ever been written; there is room for `size`.
     bytes: Vec<u8>,
+    /// Where the ring wraps.
+    size: usize,
     head: usize,
     len: usize,
     limit: usize,
@@ -23,6 +28,7 @@ impl ByteRing {
     pub(super) const fn new(limit: usize) -> Self {
         Self {
             bytes: Vec::new(),
+            size: 0,
             head: 0,
             len: 0,
             limit,
@@ -48,7 +54,7 @@ impl ByteRing {
     /// - `NoMemory`: the ring cannot grow; it is unchanged.
     #[inline(always)]
     pub(super) fn reserve(&mut self, count: usize) -> ZxResult {
-        if self.len + count > self.bytes.len() {
+        if self.len + count > self.size {
             return self.grow(self.len + count);
         }
         Ok(())
@@ -65,11 +71,14 @@ impl ByteRing {
         count: usize,
         mut fill: impl FnMut(usize, &mut [u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let size = self.bytes.len();
+        let size = self.size;
         let mut done = 0;
         let mut at = wrapped(self.head + self.len, size);
         while done < count {
             let part = (count - done).min(size - at);
+            if at + part > self.bytes.len() {
+                self.clear_up_to(at + part);
+            }
             fill(done, &mut self.bytes[at..at + part])?;
             done += part;
             at = 0;
@@ -89,7 +98,7 @@ impl ByteRing {
         count: usize,
         mut copy: impl FnMut(usize, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let size = self.bytes.len();
+        let size = self.size;
         let mut done = 0;
         let mut at = self.head;
         while done < count {
@@ -108,34 +117,40 @@ impl ByteRing {
         self.head = if self.len == 0 {
             0
         } else {
-            wrapped(self.head + count, self.bytes.len())
+            wrapped(self.head + count, self.size)
         };
+    }
+
+    /// Clears memory that is about to be written for the first time; there is room for it.
+    #[cold]
+    #[inline(never)]
+    fn clear_up_to(&mut self, end: usize) {
+        self.bytes.resize(end, 0);
     }
 
     /// Makes the memory at least `needed` long, and puts the first byte at its start.
     #[cold]
     fn grow(&mut self, needed: usize) -> ZxResult {
         let size = needed
-            .max(self.bytes.len().saturating_mul(2))
+            .max(self.size.saturating_mul(2))
             .max(FIRST_SIZE)
             .min(self.limit);
         let mut bytes = Vec::new();
         bytes
             .try_reserve_exact(size)
             .map_err(|_| ZxError::NoMemory)?;
-        let (before, after) = self.bytes.split_at(self.head);
-        bytes.extend_from_slice(after);
-        bytes.extend_from_slice(before);
-        bytes.resize(size, 0);
-        held::grown_by(size - self.bytes.len());
-        (self.bytes, self.head) = (bytes, 0);
+        let first = self.len.min(self.size - self.head);
+        bytes.extend_from_slice(&self.bytes[self.head..self.head + first]);
+        bytes.extend_from_slice(&self.bytes[..self.len - first]);
+        held::grown_by(size - self.size);
+        (self.bytes, self.size, self.head) = (bytes, size, 0);
         Ok(())
     }
 }
 
 impl Drop for ByteRing {
     fn drop(&mut self) {
-        held::shrunk_by(self.bytes.len());
+        held::shrunk_by(self.size);
     }
 }
 
