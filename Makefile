@@ -254,7 +254,8 @@ fmt: $(TOOLCHAIN) ## format all sources
 fmt-check: $(TOOLCHAIN)
 	$(HOST_CARGO) fmt --all --check
 
-lint: $(TOOLCHAIN) ## clippy over every crate, warnings are errors
+lint: $(TOOLS_STAMP) ## clippy over every crate, warnings are errors; what the documents name must exist
+	@$(HARNESS_ENV) $(HARNESS) docs
 	$(HOST_CARGO) clippy --keep-going $(patsubst %,-p %,$(filter-out userboot object-interleavings $(PROGRAMS),$(HOST_CRATES))) --all-targets $(IN_HOST) -- -D warnings
 	$(HOST_CARGO) clippy -p object-interleavings --lib --test waiting $(IN_HOST) -- -D warnings
 	$(KERNEL_CARGO) clippy -p zcore -p kernel-hal-bare --lib --bins $(KERNEL_TESTS:%=--test %) --release $(IN_KERNEL) -- -D warnings

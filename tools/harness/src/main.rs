@@ -78,6 +78,8 @@ enum Verb {
     },
     /// Fails for source files of more than 600 lines that scripts/size-allow.txt does not excuse
     Sizes,
+    /// Fails for documents that name files which do not exist
+    Docs,
 }
 
 fn main() -> ExitCode {
@@ -108,6 +110,7 @@ fn main() -> ExitCode {
         Verb::ForeignCheck => step::foreign_check(&place, &mut report),
         Verb::Ledger { results, ledger } => step::ledger(&results, &ledger, &mut report),
         Verb::Sizes => step::sizes(&place, &mut report),
+        Verb::Docs => step::docs(&place, &mut report),
     }
     report.finish(&place)
 }

@@ -4,6 +4,7 @@ mod bad_input;
 mod bench;
 mod conformance;
 mod core_tests;
+mod docs;
 mod exhaustion;
 mod foreign;
 mod kernel_tests;
@@ -20,6 +21,7 @@ use crate::session::Session;
 
 pub(crate) use bench::{bench, bench_baseline, bench_check, bench_growth, bench_page};
 pub(crate) use core_tests::{core_tests, write_core_tests_ledger};
+pub(crate) use docs::docs;
 pub(crate) use exhaustion::exhaustion;
 pub(crate) use foreign::{check as foreign_check, Foreign};
 pub(crate) use kernel_tests::kernel_tests;

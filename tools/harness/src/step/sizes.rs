@@ -15,6 +15,7 @@ pub(crate) fn sizes(place: &Place, report: &mut Report) {
     collect(&place.root, &place.target, &mut files);
     let long: Vec<_> = files
         .into_iter()
+        .filter(|path| path.extension().is_some_and(|e| e == "rs" || e == "S"))
         .filter_map(|path| {
             let lines = std::fs::read_to_string(&path).ok()?.lines().count();
             let name = path
@@ -61,7 +62,8 @@ fn judge(long: &[(String, usize)], excuses: &str) -> Result<(), String> {
     }
 }
 
-fn collect(directory: &Path, target: &Path, files: &mut Vec<PathBuf>) {
+/// All files below a directory but hidden and built ones.
+pub(super) fn collect(directory: &Path, target: &Path, files: &mut Vec<PathBuf>) {
     let Ok(entries) = std::fs::read_dir(directory) else {
         return;
     };
@@ -74,7 +76,7 @@ fn collect(directory: &Path, target: &Path, files: &mut Vec<PathBuf>) {
         }
         if path.is_dir() {
             collect(&path, target, files);
-        } else if path.extension().is_some_and(|e| e == "rs" || e == "S") {
+        } else {
             files.push(path);
         }
     }
