@@ -39,6 +39,7 @@ suite! {
     pinning_checks_its_arguments,
     pinning_needs_rights,
     pinned_pages_stay,
+    a_page_is_pinned_so_often_and_no_more,
     unpinning_lets_pages_go,
     a_token_that_is_closed_leaves_its_pages_in_quarantine,
     tokens_and_devices_tell_their_types_apart,
@@ -454,6 +455,30 @@ fn pinned_pages_stay(world: &World) -> Case {
     fails!(op(&vmo, DECOMMIT, 1, 1), BadState);
     ok!(again.unpin());
     ok!(op(&vmo, DECOMMIT, 0, 2));
+    Ok(())
+}
+
+fn a_page_is_pinned_so_often_and_no_more(world: &World) -> Case {
+    let bti = device_or_skip!(world);
+    let vmo = ok!(stamped(3, 1));
+    let mut pins = alloc::vec![];
+    for _ in 0..31 {
+        pins.push(ok!(bti.pin(READ, &vmo, PAGE64, PAGE64, 1)).0);
+    }
+    fails!(bti.pin(READ, &vmo, PAGE64, PAGE64, 1), Unavailable);
+    // With others around it, these are let go again.
+    fails!(bti.pin(READ, &vmo, 0, 3 * PAGE64, 3), Unavailable);
+    ok!(op(&vmo, DECOMMIT, 0, 1));
+    ok!(op(&vmo, DECOMMIT, 2, 1));
+    // One less, and there is room for one.
+    for pin in pins.drain(..1) {
+        ok!(pin.unpin());
+    }
+    pins.push(ok!(bti.pin(READ, &vmo, PAGE64, PAGE64, 1)).0);
+    for pin in pins {
+        ok!(pin.unpin());
+    }
+    ok!(op(&vmo, DECOMMIT, 0, 3));
     Ok(())
 }
 

@@ -72,6 +72,7 @@ impl Bti {
     /// - `OutOfRange`: not wholly inside the VMO.
     /// - `NotSupported`: physical memory.
     /// - `NoMemory`: a page or the token could not be made.
+    /// - `Unavailable`: a page is pinned 31 times already.
     pub fn pin(
         self: &Arc<Self>,
         vmo: Arc<Vmo>,

@@ -14,6 +14,9 @@ use kernel_hal::frame::Frame;
 use kernel_hal::PhysAddr;
 use zx_abi::{ZxError, ZxResult};
 
+/// How often a page can be pinned, as in Zircon.
+const PINS_MAX: u32 = 31;
+
 /// Pages by index.
 pub(in crate::vm) struct PageTree {
     root: Option<Link>,
@@ -237,10 +240,18 @@ impl PageTree {
     }
 
     /// Adds a pin to a private page.
+    ///
+    /// # Errors
+    /// - `BadState`: the page is not private.
+    /// - `Unavailable`: it is pinned as often as it can be.
+    /// - `NoMemory`: a node could not be copied.
     pub(in crate::vm) fn pin(&mut self, index: u64) -> ZxResult {
         let mut slot = self.slot_mut(index)?;
         let pins = slot.pins().ok_or(ZxError::BadState)?;
-        *pins = pins.checked_add(1).ok_or(ZxError::NoResources)?;
+        if *pins == PINS_MAX {
+            return Err(ZxError::Unavailable);
+        }
+        *pins += 1;
         Ok(())
     }
 

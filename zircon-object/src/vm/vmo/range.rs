@@ -219,6 +219,7 @@ impl Vmo {
     /// - `OutOfRange`: not wholly inside.
     /// - `NotSupported`: physical memory.
     /// - `NoMemory`: a page could not be made.
+    /// - `Unavailable`: a page is pinned as often as it can be.
     pub fn pin(&self, offset: u64, len: u64) -> ZxResult {
         if !offset.is_multiple_of(PAGE_BYTES) || !len.is_multiple_of(PAGE_BYTES) || len == 0 {
             return Err(ZxError::InvalidArgs);
