@@ -20,7 +20,13 @@ use zx_abi::{
     ChannelCallArgs, HandleDisposition, HandleInfo, HandleValue, Rights, ZxError, ZxResult,
 };
 
-/// `channel_create`
+/// Makes a channel and gives both ends.
+///
+/// # Errors
+/// - `InvalidArgs`: options.
+/// - `AccessDenied`: job policy.
+/// - `NoMemory`: no kernel memory, or no room for the handles.
+/// - `InvalidArgs`: a handle cannot be written; there is none then.
 pub(crate) fn sys_channel_create(
     caller: &Caller<'_>,
     options: u32,
@@ -35,7 +41,15 @@ pub(crate) fn sys_channel_create(
     caller.give_two((Handle::new(first)?, Handle::new(second)?), (out0, out1))
 }
 
-/// `channel_read`
+/// Takes the oldest message.
+///
+/// # Errors
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle is bad or lacks READ.
+/// - `NotSupported`: options.
+/// - `ShouldWait`, `PeerClosed`: there is no message, and there can come one or not.
+/// - `BufferTooSmall`: it does not fit. Its sizes are told; it stays, unless MAY_DISCARD was said.
+/// - `InvalidArgs`: something cannot be written. The message and its handles are gone.
+/// - `NoMemory`: no room for the handles; they are closed.
 #[expect(clippy::too_many_arguments, reason = "the call has that many")]
 pub(crate) fn sys_channel_read(
     caller: &Caller<'_>,
@@ -59,7 +73,7 @@ pub(crate) fn sys_channel_read(
     accept(caller, received, handles)
 }
 
-/// `channel_read_etc`
+/// As [`sys_channel_read`], and tells type and rights of each handle.
 #[expect(clippy::too_many_arguments, reason = "the call has that many")]
 pub(crate) fn sys_channel_read_etc(
     caller: &Caller<'_>,
@@ -227,7 +241,13 @@ fn take_back(caller: &Caller<'_>, values: &[HandleValue]) {
     }
 }
 
-/// `channel_write`
+/// Sends bytes and handles. The handles leave the process whatever comes of it.
+///
+/// # Errors
+/// - `InvalidArgs`: options.
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle is bad or lacks WRITE.
+/// - What [`Outgoing::take`] says of the bytes and handles.
+/// - `PeerClosed`: nobody can receive it.
 pub(crate) fn sys_channel_write(
     caller: &Caller<'_>,
     handle: HandleValue,
@@ -249,7 +269,10 @@ pub(crate) fn sys_channel_write(
     }
 }
 
-/// `channel_write_etc`
+/// Sends bytes, and handles or copies of handles, with other rights if asked for. Each entry says what was wrong with it.
+///
+/// # Errors
+/// As [`sys_channel_write`], with [`Dispositions::take`].
 pub(crate) fn sys_channel_write_etc(
     caller: &Caller<'_>,
     handle: HandleValue,
