@@ -39,7 +39,13 @@ pub(crate) fn sys_iommu_create(
     }
 }
 
-/// `bti_create`
+/// Makes the device `bti_id` behind an IOMMU.
+///
+/// # Errors
+/// - `InvalidArgs`: options.
+/// - `BadHandle`, `WrongType`: the handle is no IOMMU's.
+/// - `NoMemory`: no kernel memory, or no room for the handle.
+/// - `InvalidArgs`: the handle cannot be written; there is none then.
 pub(crate) fn sys_bti_create(
     caller: &Caller<'_>,
     iommu: HandleValue,
@@ -118,7 +124,10 @@ fn address_form(options: BtiOptions) -> ZxResult<AddressForm> {
     }
 }
 
-/// `bti_release_quarantine`
+/// Unpins what closed tokens have left pinned.
+///
+/// # Errors
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle is bad or lacks WRITE.
 pub(crate) fn sys_bti_release_quarantine(caller: &Caller<'_>, handle: HandleValue) -> ZxResult {
     caller
         .get::<Bti>(handle, Rights::WRITE)?

@@ -12,7 +12,10 @@ use zx_abi::clock::{
 use zx_abi::device::ResourceKind;
 use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
 
-/// `clock_get`
+/// The time of a clock, in nanoseconds.
+///
+/// # Errors
+/// - `InvalidArgs`: no such clock, or the time cannot be written.
 pub(crate) fn sys_clock_get(caller: &Caller<'_>, clock_id: u32, out: UserOut<i64>) -> ZxResult {
     let now = match ClockId::from_raw(clock_id).ok_or(ZxError::InvalidArgs)? {
         ClockId::Monotonic => kernel_hal::time::now(),
@@ -22,7 +25,12 @@ pub(crate) fn sys_clock_get(caller: &Caller<'_>, clock_id: u32, out: UserOut<i64
     caller.write(out, &now)
 }
 
-/// `clock_adjust`
+/// Sets how far UTC is from the monotonic clock.
+///
+/// # Errors
+/// - `BadHandle`, `WrongType`: the handle is no root resource.
+/// - `AccessDenied`: the monotonic clock.
+/// - `InvalidArgs`: no such clock, or the thread's.
 pub(crate) fn sys_clock_adjust(
     caller: &Caller<'_>,
     handle: HandleValue,
@@ -40,7 +48,12 @@ pub(crate) fn sys_clock_adjust(
     }
 }
 
-/// `clock_create`
+/// Makes a clock object.
+///
+/// # Errors
+/// - `InvalidArgs`: version or options, or the arguments cannot be read.
+/// - What [`Clock::create`] says.
+/// - `InvalidArgs`: the handle cannot be written; there is none then.
 pub(crate) fn sys_clock_create(
     caller: &Caller<'_>,
     options: u64,
@@ -63,7 +76,11 @@ pub(crate) fn sys_clock_create(
     )
 }
 
-/// `clock_read`
+/// What a clock object shows.
+///
+/// # Errors
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle is bad or lacks READ.
+/// - `InvalidArgs`: the time cannot be written.
 pub(crate) fn sys_clock_read(
     caller: &Caller<'_>,
     handle: HandleValue,
@@ -73,7 +90,12 @@ pub(crate) fn sys_clock_read(
     caller.write(now, &clock.read())
 }
 
-/// `clock_get_details`
+/// How a clock object is set.
+///
+/// # Errors
+/// - `InvalidArgs`: version, or no place.
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle is bad or lacks READ.
+/// - `InvalidArgs`: the record cannot be written.
 pub(crate) fn sys_clock_get_details(
     caller: &Caller<'_>,
     handle: HandleValue,
@@ -90,7 +112,12 @@ pub(crate) fn sys_clock_get_details(
     )
 }
 
-/// `clock_update`
+/// Sets value, rate or error bound of a clock object.
+///
+/// # Errors
+/// - `InvalidArgs`: version or options, nothing to set, arguments that cannot be read, or a rate that is none.
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle is bad or lacks WRITE.
+/// - What [`Clock::update`] says.
 pub(crate) fn sys_clock_update(
     caller: &Caller<'_>,
     handle: HandleValue,

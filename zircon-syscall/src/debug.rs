@@ -38,7 +38,12 @@ pub(crate) fn sys_debuglog_create(
     )
 }
 
-/// `debuglog_write`
+/// Writes a line to the log; a longer one is cut.
+///
+/// # Errors
+/// - `InvalidArgs`: flags.
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle is bad or lacks WRITE.
+/// - `InvalidArgs`: the line cannot be read.
 pub(crate) fn sys_debuglog_write(
     caller: &Caller<'_>,
     handle: HandleValue,

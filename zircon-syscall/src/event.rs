@@ -7,7 +7,13 @@ use zircon_object::signal::{Event, EventPair};
 use zircon_object::task::PolicyCondition;
 use zx_abi::{HandleValue, ZxError, ZxResult};
 
-/// `event_create`
+/// Makes an event.
+///
+/// # Errors
+/// - `InvalidArgs`: options.
+/// - `AccessDenied`: job policy.
+/// - `NoMemory`: no kernel memory, or no room for the handle.
+/// - `InvalidArgs`: the handle cannot be written; there is none then.
 pub(crate) fn sys_event_create(
     caller: &Caller<'_>,
     options: u32,
@@ -20,7 +26,13 @@ pub(crate) fn sys_event_create(
     caller.give(Handle::new(Event::create()?)?, out)
 }
 
-/// `eventpair_create`
+/// Makes an event pair and gives both ends.
+///
+/// # Errors
+/// - `NotSupported`: options.
+/// - `AccessDenied`: job policy.
+/// - `NoMemory`: no kernel memory, or no room for the handles.
+/// - `InvalidArgs`: a handle cannot be written; there is none then.
 pub(crate) fn sys_eventpair_create(
     caller: &Caller<'_>,
     options: u32,

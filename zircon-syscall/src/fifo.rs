@@ -8,7 +8,13 @@ use zircon_object::object::Handle;
 use zircon_object::task::PolicyCondition;
 use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
 
-/// `fifo_create`
+/// Makes a fifo and gives both ends.
+///
+/// # Errors
+/// - `AccessDenied`: job policy.
+/// - `OutOfRange`: options, or sizes that [`Fifo::create`] does not make.
+/// - `NoMemory`: no kernel memory, or no room for the handles.
+/// - `InvalidArgs`: a handle cannot be written; there is none then.
 pub(crate) fn sys_fifo_create(
     caller: &Caller<'_>,
     elem_count: usize,
@@ -25,7 +31,12 @@ pub(crate) fn sys_fifo_create(
     caller.give_two((Handle::new(first)?, Handle::new(second)?), (out0, out1))
 }
 
-/// `fifo_read`
+/// Takes up to `count` elements.
+///
+/// # Errors
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle is bad or lacks READ.
+/// - What [`Fifo::read`] says; `InvalidArgs`: the buffer cannot be written, nothing is taken then.
+/// - `InvalidArgs`: the count cannot be written.
 pub(crate) fn sys_fifo_read(
     caller: &Caller<'_>,
     handle: HandleValue,
@@ -43,7 +54,12 @@ pub(crate) fn sys_fifo_read(
     caller.write_optional(actual_count, &taken)
 }
 
-/// `fifo_write`
+/// Puts in up to `count` elements.
+///
+/// # Errors
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle is bad or lacks WRITE.
+/// - What [`Fifo::write`] says; `InvalidArgs`: the buffer cannot be read, nothing is put in then.
+/// - `InvalidArgs`: the count cannot be written.
 pub(crate) fn sys_fifo_write(
     caller: &Caller<'_>,
     handle: HandleValue,

@@ -100,17 +100,30 @@ pub(crate) async fn sys_interrupt_wait(
     caller.write_optional(out_timestamp, &at)
 }
 
-/// `interrupt_destroy`
+/// Ends an interrupt.
+///
+/// # Errors
+/// - `BadHandle`, `WrongType`: the handle is bad.
+/// - What [`Interrupt::destroy`] says.
 pub(crate) fn sys_interrupt_destroy(caller: &Caller<'_>, handle: HandleValue) -> ZxResult {
     caller.get::<Interrupt>(handle, Rights::empty())?.destroy()
 }
 
-/// `interrupt_ack`
+/// Says that a packet was dealt with.
+///
+/// # Errors
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle is bad or lacks WRITE.
+/// - What [`Interrupt::ack`] says.
 pub(crate) fn sys_interrupt_ack(caller: &Caller<'_>, handle: HandleValue) -> ZxResult {
     caller.get::<Interrupt>(handle, Rights::WRITE)?.ack()
 }
 
-/// `interrupt_trigger`
+/// Triggers a virtual interrupt, at the time that is told to whoever waits.
+///
+/// # Errors
+/// - `InvalidArgs`: options.
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle is bad or lacks SIGNAL.
+/// - What [`Interrupt::trigger`] says.
 pub(crate) fn sys_interrupt_trigger(
     caller: &Caller<'_>,
     handle: HandleValue,

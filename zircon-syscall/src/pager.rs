@@ -9,7 +9,12 @@ use zircon_object::vm::{Pager, Vmo, PAGE_SIZE};
 use zx_abi::vm_options::PagerOp;
 use zx_abi::{HandleValue, Rights, Status, ZxError, ZxResult};
 
-/// `pager_create`
+/// Makes a pager.
+///
+/// # Errors
+/// - `InvalidArgs`: options.
+/// - `NoMemory`: no kernel memory, or no room for the handle.
+/// - `InvalidArgs`: the handle cannot be written; there is none then.
 pub(crate) fn sys_pager_create(
     caller: &Caller<'_>,
     options: u32,
@@ -48,7 +53,11 @@ pub(crate) fn sys_pager_create_vmo(
     caller.give(Handle::new(vmo)?, out)
 }
 
-/// `pager_detach_vmo`
+/// Takes a VMO from its pager: pages that are missing never come.
+///
+/// # Errors
+/// - `BadHandle`, `WrongType`: the handle of the pager is bad, then that of the VMO.
+/// - `InvalidArgs`: the VMO is not of this pager.
 pub(crate) fn sys_pager_detach_vmo(
     caller: &Caller<'_>,
     pager: HandleValue,

@@ -13,7 +13,13 @@ use zx_abi::packet::PortOptions;
 use zx_abi::wait::WaitAsyncOptions;
 use zx_abi::{HandleValue, ObjectType, PortPacket, Rights, Signals, Status, ZxError, ZxResult};
 
-/// `port_create`
+/// Makes a port.
+///
+/// # Errors
+/// - `AccessDenied`: job policy.
+/// - `InvalidArgs`: options.
+/// - `NoMemory`: no kernel memory, or no room for the handle.
+/// - `InvalidArgs`: the handle cannot be written; there is none then.
 pub(crate) fn sys_port_create(
     caller: &Caller<'_>,
     options: u32,
@@ -29,7 +35,12 @@ pub(crate) fn sys_port_create(
     caller.give(Handle::new(port)?, out)
 }
 
-/// `port_queue`
+/// Puts a packet of the program's own into a port.
+///
+/// # Errors
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle is bad or lacks WRITE.
+/// - `InvalidArgs`: the packet cannot be read.
+/// - What [`Port::queue`] says.
 pub(crate) fn sys_port_queue(
     caller: &Caller<'_>,
     handle: HandleValue,
@@ -53,7 +64,12 @@ pub(crate) fn now_port_wait(
     }
 }
 
-/// `port_wait`
+/// Takes the next packet, as soon as there is one.
+///
+/// # Errors
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle is bad or lacks READ.
+/// - `TimedOut`: none came in time.
+/// - `InvalidArgs`: the packet cannot be written; it is lost then.
 pub(crate) async fn sys_port_wait(
     caller: &Caller<'_>,
     handle: HandleValue,
@@ -68,7 +84,12 @@ pub(crate) async fn sys_port_wait(
     caller.write(packet, &taken)
 }
 
-/// `port_cancel`
+/// Takes back the waits with this key, and their packets.
+///
+/// # Errors
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle of the port is bad or lacks WRITE.
+/// - `BadHandle`, `AccessDenied`: that of the source is bad or lacks WAIT.
+/// - `NotFound`: there is no such wait.
 pub(crate) fn sys_port_cancel(
     caller: &Caller<'_>,
     handle: HandleValue,
@@ -80,7 +101,13 @@ pub(crate) fn sys_port_cancel(
     port.cancel(&*object, through, key)
 }
 
-/// `object_wait_async`
+/// Makes signals of an object become a packet.
+///
+/// # Errors
+/// - `InvalidArgs`: options.
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle of the port is bad or lacks WRITE.
+/// - `BadHandle`, `AccessDenied`: that of the object is bad or lacks WAIT.
+/// - `NoMemory`: no memory for the packet.
 pub(crate) fn sys_object_wait_async(
     caller: &Caller<'_>,
     handle: HandleValue,

@@ -24,7 +24,15 @@ impl Caller<'_> {
     }
 }
 
-/// `resource_create`
+/// Makes a resource under another.
+///
+/// # Errors
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the parent is bad or lacks WRITE.
+/// - `InvalidArgs`: no such kind, or unknown flags.
+/// - What [`Resource::check_child`] says.
+/// - `InvalidArgs`: the name cannot be read.
+/// - What [`Resource::create`] says.
+/// - `InvalidArgs`: the handle cannot be written; there is none then.
 #[expect(clippy::too_many_arguments, reason = "the call has that many")]
 pub(crate) fn sys_resource_create(
     caller: &Caller<'_>,

@@ -11,7 +11,13 @@ use zircon_object::task::PolicyCondition;
 use zx_abi::stream::{SocketIoOptions, SocketOptions, SocketShutdown};
 use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
 
-/// `socket_create`
+/// Makes a socket and gives both ends.
+///
+/// # Errors
+/// - `AccessDenied`: job policy.
+/// - `InvalidArgs`: options, or ones that this level does not have.
+/// - `NoMemory`: no kernel memory, or no room for the handles.
+/// - `InvalidArgs`: a handle cannot be written; there is none then.
 pub(crate) fn sys_socket_create(
     caller: &Caller<'_>,
     options: u32,
@@ -35,7 +41,13 @@ pub(crate) fn sys_socket_create(
     caller.give_two((Handle::new(first)?, Handle::new(second)?), (out0, out1))
 }
 
-/// `socket_write`
+/// Puts bytes in, as many as there is room for; a datagram as a whole.
+///
+/// # Errors
+/// - `InvalidArgs`: options, or no buffer.
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle is bad or lacks WRITE.
+/// - What [`Socket::write`] says; `InvalidArgs`: the buffer cannot be read, nothing is put in then.
+/// - `InvalidArgs`: the count cannot be written.
 pub(crate) fn sys_socket_write(
     caller: &Caller<'_>,
     handle: HandleValue,
@@ -60,7 +72,14 @@ pub(crate) fn sys_socket_write(
     caller.write_optional(actual, &written)
 }
 
-/// `socket_read`
+/// Takes bytes, or shows them only.
+///
+/// # Errors
+/// - `InvalidArgs`: options, or no buffer.
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle is bad or lacks READ.
+/// - `InvalidArgs`: a size beyond 32 bits.
+/// - What [`Socket::read`] says; `InvalidArgs`: the buffer cannot be written, nothing is taken then.
+/// - `InvalidArgs`: the count cannot be written.
 pub(crate) fn sys_socket_read(
     caller: &Caller<'_>,
     handle: HandleValue,
@@ -98,7 +117,11 @@ fn io_options(caller: &Caller<'_>, options: u32) -> ZxResult<SocketIoOptions> {
         .ok_or(ZxError::InvalidArgs)
 }
 
-/// `socket_shutdown`
+/// Ends one direction of a socket, or both.
+///
+/// # Errors
+/// - `InvalidArgs`: options.
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle is bad or lacks WRITE.
 pub(crate) fn sys_socket_shutdown(
     caller: &Caller<'_>,
     handle: HandleValue,

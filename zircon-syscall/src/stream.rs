@@ -65,7 +65,10 @@ pub(crate) fn sys_stream_writev(
     write(caller, handle, at, vector, num_vector, actual)
 }
 
-/// `stream_writev_at`
+/// Writes at an offset; the position stays.
+///
+/// # Errors
+/// As [`sys_stream_writev`], without options.
 pub(crate) fn sys_stream_writev_at(
     caller: &Caller<'_>,
     handle: HandleValue,
@@ -88,7 +91,14 @@ pub(crate) fn sys_stream_writev_at(
     )
 }
 
-/// `stream_readv`
+/// Reads at the position.
+///
+/// # Errors
+/// - `InvalidArgs`: options, or no vector.
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle is bad or lacks READ.
+/// - `InvalidArgs`: too many buffers, or together beyond all numbers; something cannot be read or written.
+/// - `NotFound`: a buffer has no memory.
+/// - What the pages' pager says.
 pub(crate) fn sys_stream_readv(
     caller: &Caller<'_>,
     handle: HandleValue,
@@ -103,7 +113,10 @@ pub(crate) fn sys_stream_readv(
     read(caller, handle, At::Position, vector, num_vector, actual)
 }
 
-/// `stream_readv_at`
+/// Reads at an offset; the position stays.
+///
+/// # Errors
+/// As [`sys_stream_readv`].
 pub(crate) fn sys_stream_readv_at(
     caller: &Caller<'_>,
     handle: HandleValue,

@@ -9,7 +9,14 @@ use zircon_object::task::PolicyCondition;
 use zx_abi::clock::ClockId;
 use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
 
-/// `timer_create`
+/// Makes a timer.
+///
+/// # Errors
+/// - `InvalidArgs`: another clock than the monotonic one.
+/// - `AccessDenied`: job policy.
+/// - `InvalidArgs`: no such slack mode.
+/// - `NoMemory`: no kernel memory, or no room for the handle.
+/// - `InvalidArgs`: the handle cannot be written; there is none then.
 pub(crate) fn sys_timer_create(
     caller: &Caller<'_>,
     options: u32,
@@ -24,7 +31,11 @@ pub(crate) fn sys_timer_create(
     caller.give(Handle::new(Timer::create(mode)?)?, out)
 }
 
-/// `timer_set`
+/// Starts or restarts a timer. The slack is at least that of the job.
+///
+/// # Errors
+/// - `OutOfRange`: slack below 0.
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle is bad or lacks WRITE.
 pub(crate) fn sys_timer_set(
     caller: &Caller<'_>,
     handle: HandleValue,
@@ -39,7 +50,10 @@ pub(crate) fn sys_timer_set(
     Ok(())
 }
 
-/// `timer_cancel`
+/// Stops a timer.
+///
+/// # Errors
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle is bad or lacks WRITE.
 pub(crate) fn sys_timer_cancel(caller: &Caller<'_>, handle: HandleValue) -> ZxResult {
     caller.get::<Timer>(handle, Rights::WRITE)?.cancel();
     Ok(())

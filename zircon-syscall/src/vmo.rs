@@ -20,7 +20,14 @@ use zx_abi::{HandleValue, ObjectType, Rights, ZxError, ZxResult};
 /// Bytes that are committed between two chances to do something else.
 const PIECE: u64 = 64 * PAGE_SIZE as u64;
 
-/// `vmo_create`
+/// Makes a VMO without pages.
+///
+/// # Errors
+/// - `AccessDenied`: job policy.
+/// - `InvalidArgs`: options of this level.
+/// - `OutOfRange`: the size is beyond the limit.
+/// - `NoMemory`: no kernel memory, or no room for the handle.
+/// - `InvalidArgs`: the handle cannot be written; there is none then.
 pub(crate) fn sys_vmo_create(
     caller: &Caller<'_>,
     size: u64,
@@ -145,7 +152,11 @@ pub(crate) fn ask_for(
     }
 }
 
-/// `vmo_get_size`
+/// The size in bytes, whole pages.
+///
+/// # Errors
+/// - `BadHandle`, `WrongType`: the handle is bad.
+/// - `InvalidArgs`: the size cannot be written.
 pub(crate) fn sys_vmo_get_size(
     caller: &Caller<'_>,
     handle: HandleValue,
@@ -155,7 +166,11 @@ pub(crate) fn sys_vmo_get_size(
     caller.write(size, &vmo.size())
 }
 
-/// `vmo_set_size`
+/// Changes the size. What is long is finished by the thread before it goes on.
+///
+/// # Errors
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle is bad or lacks WRITE.
+/// - What [`Vmo::set_size_step`] says.
 pub(crate) fn sys_vmo_set_size(caller: &Caller<'_>, handle: HandleValue, size: u64) -> ZxResult {
     let vmo = caller.get::<Vmo>(handle, Rights::WRITE)?;
     if vmo.set_size_step(size)? == Rest::More {
@@ -346,7 +361,12 @@ pub(crate) fn child_request(options: u32) -> ZxResult<ChildRequest> {
     })
 }
 
-/// `vmo_set_cache_policy`
+/// Chooses how mappings to come are cached.
+///
+/// # Errors
+/// - `InvalidArgs`: no such policy.
+/// - `BadHandle`, `WrongType`, `AccessDenied`: the handle is bad or lacks MAP.
+/// - What [`Vmo::set_cache_policy`] says.
 pub(crate) fn sys_vmo_set_cache_policy(
     caller: &Caller<'_>,
     handle: HandleValue,
