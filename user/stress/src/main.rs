@@ -161,7 +161,7 @@ fn run(mut startup: Startup) -> Result<(), String> {
 /// Waits until everything is as before, for a while; what is there then, and how it differs.
 fn settle(world: &World, before: &Account) -> Result<(Account, Vec<String>), String> {
     // The kernel finishes some ends after it has told of them.
-    let deadline = time::after(SECOND);
+    let deadline = time::after(10 * SECOND);
     loop {
         let after = Account::take(&world.resource)?;
         let difference = after.differences(before);
