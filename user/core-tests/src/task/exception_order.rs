@@ -10,9 +10,8 @@ use zx_abi::info::{
 };
 use zx_abi::property::Property;
 use zx_abi::syscalls::SyscallId;
-use zx_abi::thread_state::{GeneralRegs, ThreadStateKind};
 
-use super::subject::{ends_with, job, mini, reaches, state, vdso};
+use super::subject::{ends_with, general, job, mini, one_count, reaches, set_general, state, vdso};
 use crate::check::{check, check_eq, fails, home_only, ok, suite, Case, Outcome};
 use crate::world::{sleep_ms, soon, World};
 
@@ -64,6 +63,13 @@ const UNDEFINED: ExceptionType = ExceptionType::UndefinedInstruction;
 const STARTING: ExceptionType = ExceptionType::ThreadStarting;
 const EXITING: ExceptionType = ExceptionType::ThreadExiting;
 
+/// Starts a process that has a debugger.
+fn debugged(mini: &MiniProcess) -> Result<Channel, Outcome> {
+    let debugger = ok!(Channel::of_exceptions(&mini.process, DEBUGGER));
+    ok!(mini.start());
+    Ok(debugger)
+}
+
 /// A process in the lowest of three jobs, and plain channels of all, lowest first.
 fn tower(world: &World) -> Result<(MiniProcess, [Job; 3], [Channel; 5]), Outcome> {
     let high = job(world)?;
@@ -82,8 +88,7 @@ fn tower(world: &World) -> Result<(MiniProcess, [Job; 3], [Channel; 5]), Outcome
 
 fn from_the_debugger_to_the_highest_job(world: &World) -> Case {
     let (mini, _jobs, channels) = tower(world)?;
-    let debugger = ok!(Channel::of_exceptions(&mini.process, DEBUGGER));
-    ok!(mini.start());
+    let debugger = debugged(&mini)?;
     pass(&debugger, STARTING)?;
     pass(&debugger, UNDEFINED)?;
     for channel in &channels {
@@ -103,8 +108,7 @@ fn handler(thread: &Thread) -> ZxResult<u32> {
 
 fn the_handler_is_named_while_it_has_it(world: &World) -> Case {
     let (mini, _jobs, channels) = tower(world)?;
-    let debugger = ok!(Channel::of_exceptions(&mini.process, DEBUGGER));
-    ok!(mini.start());
+    let debugger = debugged(&mini)?;
     let kinds = [
         ExceptionHandler::Thread,
         ExceptionHandler::Process,
@@ -131,10 +135,10 @@ fn a_handler_on_the_way_may_end_the_search(world: &World) -> Case {
     pass(&channels[0], UNDEFINED)?;
     pass(&channels[1], UNDEFINED)?;
     let (_, exception) = ok!(channels[2].exception_by(soon()));
-    let mut regs: GeneralRegs = ok!(mini.thread.read_state(ThreadStateKind::GeneralRegs));
+    let mut regs = ok!(general(&mini.thread));
     // Back to the same instruction: the search begins anew.
     regs.rax = 1;
-    ok!(mini.thread.write_state(ThreadStateKind::GeneralRegs, &regs));
+    ok!(set_general(&mini.thread, &regs));
     ok!(exception.resume());
     let (_, exception) = ok!(channels[0].exception_by(soon()));
     for channel in &channels[1..] {
@@ -180,8 +184,7 @@ fn set_strategy(exception: &libzx::Exception, strategy: ExceptionStrategy) -> Zx
 fn a_second_chance_comes_after_the_process(world: &World) -> Case {
     home_only!(world);
     let (mini, _jobs, channels) = tower(world)?;
-    let debugger = ok!(Channel::of_exceptions(&mini.process, DEBUGGER));
-    ok!(mini.start());
+    let debugger = debugged(&mini)?;
     pass(&debugger, STARTING)?;
     let (_, exception) = ok!(debugger.exception_by(soon()));
     ok!(set_strategy(&exception, ExceptionStrategy::SecondChance));
@@ -211,8 +214,7 @@ fn a_second_chance_is_the_debuggers_to_ask_for(world: &World) -> Case {
 fn a_strategy_is_one_of_two(world: &World) -> Case {
     home_only!(world);
     let mini = mini(world, &fault())?;
-    let debugger = ok!(Channel::of_exceptions(&mini.process, DEBUGGER));
-    ok!(mini.start());
+    let debugger = debugged(&mini)?;
     pass(&debugger, STARTING)?;
     let (_, exception) = ok!(debugger.exception_by(soon()));
     let property = Property::ExceptionStrategy;
@@ -243,12 +245,8 @@ fn a_strategy_is_one_of_two(world: &World) -> Case {
 }
 
 fn a_debugger_is_told_of_a_thread_before_it_runs(world: &World) -> Case {
-    let mut code = Code::new();
-    code.increment(0);
-    code.spin();
-    let mini = mini(world, &code)?;
-    let debugger = ok!(Channel::of_exceptions(&mini.process, DEBUGGER));
-    ok!(mini.start());
+    let mini = mini(world, &one_count())?;
+    let debugger = debugged(&mini)?;
     let (info, exception) = ok!(debugger.exception_by(soon()));
     check_eq!(info.kind, STARTING.raw());
     check_eq!(info.tid, ok!(mini.thread.koid()));
@@ -256,10 +254,10 @@ fn a_debugger_is_told_of_a_thread_before_it_runs(world: &World) -> Case {
         ok!(state(&mini.thread)),
         Some(ThreadState::BlockedException)
     );
-    let mut regs: GeneralRegs = ok!(mini.thread.read_state(ThreadStateKind::GeneralRegs));
+    let mut regs = ok!(general(&mini.thread));
     check_eq!(regs.rip, CODE as u64);
     regs.rbx = 5;
-    ok!(mini.thread.write_state(ThreadStateKind::GeneralRegs, &regs));
+    ok!(set_general(&mini.thread, &regs));
     sleep_ms(5);
     check_eq!(ok!(mini.word(0)), 0);
     drop(exception);
@@ -284,8 +282,7 @@ fn with_ending_thread(world: &World) -> Result<(MiniProcess, usize), Outcome> {
 
 fn a_debugger_is_told_of_a_thread_that_ends(world: &World) -> Case {
     let (mini, end) = with_ending_thread(world)?;
-    let debugger = ok!(Channel::of_exceptions(&mini.process, DEBUGGER));
-    ok!(mini.start());
+    let debugger = debugged(&mini)?;
     pass(&debugger, STARTING)?;
     let thread = ok!(mini.add_thread(end, 1));
     pass(&debugger, STARTING)?;
@@ -294,10 +291,7 @@ fn a_debugger_is_told_of_a_thread_that_ends(world: &World) -> Case {
     check_eq!(info.tid, ok!(thread.koid()));
     check_eq!(ok!(state(&thread)), Some(ThreadState::Dying));
     check!(ok!(thread.signals_now(Signals::all())).contains(Signals::THREAD_RUNNING));
-    fails!(
-        thread.read_state::<GeneralRegs>(ThreadStateKind::GeneralRegs),
-        NotSupported
-    );
+    fails!(general(&thread), NotSupported);
     drop(exception);
     ok!(thread.wait_one(Signals::THREAD_TERMINATED, soon()));
     Ok(())
@@ -305,8 +299,7 @@ fn a_debugger_is_told_of_a_thread_that_ends(world: &World) -> Case {
 
 fn a_debugger_is_told_of_every_thread(world: &World) -> Case {
     let (mini, end) = with_ending_thread(world)?;
-    let debugger = ok!(Channel::of_exceptions(&mini.process, DEBUGGER));
-    ok!(mini.start());
+    let debugger = debugged(&mini)?;
     pass(&debugger, STARTING)?;
     for number in 1..5 {
         let thread = ok!(mini.add_thread(end, number));
@@ -333,10 +326,7 @@ fn only_debuggers_are_told_of_starts_and_ends(world: &World) -> Case {
 fn a_job_debugger_is_told_of_processes(world: &World) -> Case {
     let job = job(world)?;
     let debugger = ok!(Channel::of_exceptions(&job, DEBUGGER));
-    let mut code = Code::new();
-    code.increment(0);
-    code.spin();
-    let mini = ok!(MiniProcess::new(&job, &code));
+    let mini = ok!(MiniProcess::new(&job, &one_count()));
     let own = ok!(Channel::of_exceptions(&mini.process, DEBUGGER));
     ok!(mini.start());
     let (info, exception) = ok!(debugger.exception_by(soon()));
@@ -363,10 +353,7 @@ fn the_nearest_job_debugger_is_told(world: &World) -> Case {
     let low = ok!(middle.create_child());
     let far = ok!(Channel::of_exceptions(&high, DEBUGGER));
     let near = ok!(Channel::of_exceptions(&middle, DEBUGGER));
-    let mut code = Code::new();
-    code.increment(0);
-    code.spin();
-    let mini = ok!(MiniProcess::new(&low, &code));
+    let mini = ok!(MiniProcess::new(&low, &one_count()));
     ok!(mini.start());
     pass(&near, ExceptionType::ProcessStarting)?;
     ok!(mini.wait_for_word(0, 1));
@@ -375,9 +362,7 @@ fn the_nearest_job_debugger_is_told(world: &World) -> Case {
 }
 
 fn no_state_holds_up_a_start(world: &World) -> Case {
-    let mut code = Code::new();
-    code.increment(0);
-    code.spin();
+    let code = one_count();
     for is_handled in [false, true] {
         let mini = mini(world, &code)?;
         let debugger = ok!(Channel::of_exceptions(&mini.process, DEBUGGER));
@@ -397,8 +382,7 @@ fn no_state_holds_up_a_start(world: &World) -> Case {
 
 fn an_end_waits_for_the_debugger(world: &World) -> Case {
     let (mini, end) = with_ending_thread(world)?;
-    let debugger = ok!(Channel::of_exceptions(&mini.process, DEBUGGER));
-    ok!(mini.start());
+    let debugger = debugged(&mini)?;
     pass(&debugger, STARTING)?;
     let thread = ok!(mini.add_thread(end, 1));
     pass(&debugger, STARTING)?;
@@ -415,8 +399,7 @@ fn an_end_waits_for_the_debugger(world: &World) -> Case {
 
 fn a_kill_does_not_wait_for_the_debugger(world: &World) -> Case {
     let (mini, _end) = with_ending_thread(world)?;
-    let debugger = ok!(Channel::of_exceptions(&mini.process, DEBUGGER));
-    ok!(mini.start());
+    let debugger = debugged(&mini)?;
     pass(&debugger, STARTING)?;
     ok!(mini.process.kill());
     ends_with(&mini.process, RETCODE_SYSCALL_KILL)?;
@@ -430,8 +413,7 @@ fn a_kill_does_not_wait_for_the_debugger(world: &World) -> Case {
 
 fn a_start_and_an_end_have_empty_reports(world: &World) -> Case {
     let (mini, end) = with_ending_thread(world)?;
-    let debugger = ok!(Channel::of_exceptions(&mini.process, DEBUGGER));
-    ok!(mini.start());
+    let debugger = debugged(&mini)?;
     pass(&debugger, STARTING)?;
     let thread = ok!(mini.add_thread(end, 1));
     for kind in [STARTING, EXITING] {
@@ -475,12 +457,8 @@ fn a_debugger_shows_in_the_info(world: &World) -> Case {
 }
 
 fn a_debugger_that_goes_lets_the_thread_go_on(world: &World) -> Case {
-    let mut code = Code::new();
-    code.increment(0);
-    code.spin();
-    let mini = mini(world, &code)?;
-    let debugger = ok!(Channel::of_exceptions(&mini.process, DEBUGGER));
-    ok!(mini.start());
+    let mini = mini(world, &one_count())?;
+    let debugger = debugged(&mini)?;
     ok!(debugger.wait_one(Signals::CHANNEL_READABLE, soon()));
     drop(debugger);
     ok!(mini.wait_for_word(0, 1));
@@ -504,10 +482,7 @@ fn a_new_debugger_gets_the_next_exception(world: &World) -> Case {
 
 fn a_break_of_a_started_process_comes_before_its_code(world: &World) -> Case {
     // Suspended, then told to the debugger: both hold the thread, in any order of release.
-    let mut code = Code::new();
-    code.increment(0);
-    code.spin();
-    let mini = mini(world, &code)?;
+    let mini = mini(world, &one_count())?;
     let debugger = ok!(Channel::of_exceptions(&mini.process, DEBUGGER));
     let token = ok!(mini.process.suspend());
     ok!(mini.start());

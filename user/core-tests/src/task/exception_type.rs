@@ -4,9 +4,9 @@ use libzx::{AsHandle, Channel, Exception};
 use mini_process::{Code, MiniProcess, Register, CODE, DATA, PAGE, STACK};
 use zx_abi::exception::{ExceptionChannelOptions, ExceptionReport, ExceptionType};
 use zx_abi::info::{InfoTopic, RETCODE_EXCEPTION_KILL};
-use zx_abi::thread_state::{GeneralRegs, ThreadStateKind};
+use zx_abi::thread_state::GeneralRegs;
 
-use super::subject::{ends_with, mini};
+use super::subject::{ends_with, general, mini, set_general};
 use crate::check::{check, check_eq, home_only, ok, suite, Case, Outcome};
 use crate::world::{soon, World};
 
@@ -70,7 +70,7 @@ fn faulted(
 }
 
 fn registers(mini: &MiniProcess) -> Result<GeneralRegs, Outcome> {
-    Ok(ok!(mini.thread.read_state(ThreadStateKind::GeneralRegs)))
+    Ok(ok!(general(&mini.thread)))
 }
 
 /// The code faults at `place`, and the process ends if nobody handles it.
@@ -343,7 +343,7 @@ fn a_handled_fault_may_be_mended(world: &World) -> Case {
     ok!(mini.set_word(3, 0x77));
     let mut regs = registers(&mini)?;
     regs.rbx = (DATA + 24) as u64;
-    ok!(mini.thread.write_state(ThreadStateKind::GeneralRegs, &regs));
+    ok!(set_general(&mini.thread, &regs));
     ok!(exception.resume());
     ok!(mini.wait_for_word(0, 1));
     check_eq!(ok!(mini.word(1)), 0x77);
@@ -358,7 +358,7 @@ fn a_fault_may_be_stepped_over(world: &World) -> Case {
     let (mini, _channel, exception, _report) = faulted(world, &code)?;
     let mut regs = registers(&mini)?;
     regs.rip += 2;
-    ok!(mini.thread.write_state(ThreadStateKind::GeneralRegs, &regs));
+    ok!(set_general(&mini.thread, &regs));
     ok!(exception.resume());
     ok!(mini.wait_for_word(0, 1));
     Ok(())

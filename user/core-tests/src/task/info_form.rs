@@ -170,36 +170,30 @@ pub(super) fn a_bad_pointer_to_how_many_came_is_refused(
     world: &World,
     question: &Question,
 ) -> Case {
-    let (size, subject) = (record_size(world, question)?, (question.subject)(world)?);
-    let (page, [_, avail]) = page()?;
-    for bad in BAD_ADDRESSES.into_iter().filter(|address| *address != 0) {
-        let asked = ask(
-            question,
-            &subject.handle,
-            page.address(),
-            size,
-            [bad, avail],
-        );
-        fails!(asked, InvalidArgs);
-    }
-    Ok(())
+    refuses_counts(world, question, |bad, [_, avail]| [bad, avail])
 }
 
 pub(super) fn a_bad_pointer_to_how_many_there_are_is_refused(
     world: &World,
     question: &Question,
 ) -> Case {
+    refuses_counts(world, question, |bad, [actual, _]| [actual, bad])
+}
+
+/// Bad places for the numbers, put among good ones by `spoil`; null is none of them.
+fn refuses_counts(
+    world: &World,
+    question: &Question,
+    spoil: impl Fn(usize, [usize; 2]) -> [usize; 2],
+) -> Case {
     let (size, subject) = (record_size(world, question)?, (question.subject)(world)?);
-    let (page, [actual, _]) = page()?;
+    let (page, counts) = page()?;
     for bad in BAD_ADDRESSES.into_iter().filter(|address| *address != 0) {
-        let asked = ask(
-            question,
-            &subject.handle,
-            page.address(),
-            size,
-            [actual, bad],
+        let counts = spoil(bad, counts);
+        fails!(
+            ask(question, &subject.handle, page.address(), size, counts),
+            InvalidArgs
         );
-        fails!(asked, InvalidArgs);
     }
     Ok(())
 }

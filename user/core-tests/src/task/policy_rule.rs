@@ -112,6 +112,11 @@ fn relative(job: &Job, entries: &[PolicyBasicV1]) -> ZxResult {
     set(job, PolicyMode::Relative, PolicyTopic::Basic, entries)
 }
 
+/// Says what becomes of processes of a job that make an event, and whether jobs below may say otherwise.
+fn rule_events(job: &Job, action: PolicyAction, others: PolicyOverride) -> ZxResult {
+    absolute_v2(job, &[v2(NewEvent, action, others)])
+}
+
 fn absolute_v2(job: &Job, entries: &[PolicyBasicV2]) -> ZxResult {
     set(job, PolicyMode::Absolute, PolicyTopic::BasicV2, entries)
 }
@@ -209,15 +214,9 @@ fn an_entry_may_be_overridden_if_it_says_so(world: &World) -> Case {
     needs!(JobSetPolicy);
     home_only!(world);
     let parent = job(world)?;
-    ok!(absolute_v2(
-        &parent,
-        &[v2(NewEvent, Deny, PolicyOverride::Allow)]
-    ));
+    ok!(rule_events(&parent, Deny, PolicyOverride::Allow));
     let child = ok!(parent.create_child());
-    ok!(absolute_v2(
-        &child,
-        &[v2(NewEvent, Allow, PolicyOverride::Deny)]
-    ));
+    ok!(rule_events(&child, Allow, PolicyOverride::Deny));
     outcome(world, &MAKES_EVENT, &child, 0)?;
     // The parent's own processes are denied as before.
     outcome(world, &MAKES_EVENT, &parent, DENIED)
@@ -227,12 +226,9 @@ fn an_entry_may_not_be_overridden_if_it_says_so(world: &World) -> Case {
     needs!(JobSetPolicy);
     home_only!(world);
     let parent = job(world)?;
-    ok!(absolute_v2(
-        &parent,
-        &[v2(NewEvent, Deny, PolicyOverride::Deny)]
-    ));
+    ok!(rule_events(&parent, Deny, PolicyOverride::Deny));
     let child = ok!(parent.create_child());
-    let refused = absolute_v2(&child, &[v2(NewEvent, Allow, PolicyOverride::Deny)]);
+    let refused = rule_events(&child, Allow, PolicyOverride::Deny);
     fails!(refused, AlreadyExists);
     outcome(world, &MAKES_EVENT, &child, DENIED)
 }
@@ -241,20 +237,11 @@ fn an_overridden_entry_stays_open_below(world: &World) -> Case {
     needs!(JobSetPolicy);
     home_only!(world);
     let top = job(world)?;
-    ok!(absolute_v2(
-        &top,
-        &[v2(NewEvent, Deny, PolicyOverride::Allow)]
-    ));
+    ok!(rule_events(&top, Deny, PolicyOverride::Allow));
     let middle = ok!(top.create_child());
-    ok!(absolute_v2(
-        &middle,
-        &[v2(NewEvent, Allow, PolicyOverride::Allow)]
-    ));
+    ok!(rule_events(&middle, Allow, PolicyOverride::Allow));
     let low = ok!(middle.create_child());
-    ok!(absolute_v2(
-        &low,
-        &[v2(NewEvent, Kill, PolicyOverride::Deny)]
-    ));
+    ok!(rule_events(&low, Kill, PolicyOverride::Deny));
     outcome(world, &MAKES_EVENT, &low, RETCODE_POLICY_KILL)
 }
 

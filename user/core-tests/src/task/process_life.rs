@@ -9,10 +9,10 @@ use zx_abi::info::{
     RETCODE_VDSO_KILL,
 };
 use zx_abi::syscalls::SyscallId;
-use zx_abi::thread_state::{GeneralRegs, ThreadStateKind};
 
 use super::subject::{
-    calling, counting, ends_with, is_counting, job, mini, reaches, standing, stop, vdso, SAME,
+    calling, counting, ends_with, general, is_counting, job, mini, reaches, set_general, standing,
+    stop, vdso, SAME,
 };
 use crate::check::{check, check_eq, fail, fails, home_only, ok, suite, Case};
 use crate::child::Mode;
@@ -230,9 +230,9 @@ fn a_call_begun_within_a_call_ends_it(world: &World) -> Case {
     ok!(mini.start_with(client.into()));
     reaches(&mini.thread, ThreadState::BlockedChannel)?;
     let token = stop(&mini.thread)?;
-    let mut regs: GeneralRegs = ok!(mini.thread.read_state(ThreadStateKind::GeneralRegs));
+    let mut regs = ok!(general(&mini.thread));
     regs.rip = again as u64;
-    ok!(mini.thread.write_state(ThreadStateKind::GeneralRegs, &regs));
+    ok!(set_general(&mini.thread, &regs));
     drop(token);
     ends_with(&mini.process, RETCODE_VDSO_KILL)
 }

@@ -4,6 +4,7 @@ use libzx::{AsHandle, Handle, Job, Process, Rights, Signals, Thread, Vmo, ZxResu
 use mini_process::{Code, MiniProcess};
 use zx_abi::info::{InfoTopic, ProcessInfo, ThreadInfo, ThreadState};
 use zx_abi::syscalls::SyscallId;
+use zx_abi::thread_state::{GeneralRegs, ThreadStateKind};
 
 use crate::check::{check_eq, fail, ok, skip, Case, Outcome};
 use crate::world::{sleep_ms, soon, World};
@@ -30,6 +31,24 @@ pub(super) fn vdso(world: &World) -> Result<&Vmo, Outcome> {
 /// A process that has not started, in a job of its own.
 pub(super) fn mini(world: &World, code: &Code) -> Result<MiniProcess, Outcome> {
     Ok(ok!(MiniProcess::new(&job(world)?, code)))
+}
+
+/// Code that counts word 0 up once and then spins.
+pub(super) fn one_count() -> Code {
+    let mut code = Code::new();
+    code.increment(0);
+    code.spin();
+    code
+}
+
+/// The general registers of a thread that stands.
+pub(super) fn general(thread: &Thread) -> ZxResult<GeneralRegs> {
+    thread.read_state(ThreadStateKind::GeneralRegs)
+}
+
+/// Gives a thread that stands other general registers.
+pub(super) fn set_general(thread: &Thread, regs: &GeneralRegs) -> ZxResult {
+    thread.write_state(ThreadStateKind::GeneralRegs, regs)
 }
 
 /// A process that runs and costs nothing: it stands before its first instruction for as long as the token lives.

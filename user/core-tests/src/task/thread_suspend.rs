@@ -7,7 +7,8 @@ use zx_abi::info::{ThreadState, RETCODE_SYSCALL_KILL};
 use zx_abi::syscalls::SyscallId;
 
 use super::subject::{
-    calling, counting, ends_with, is_counting, job, mini, reaches, state, stop, vdso,
+    calling, counting, ends_with, general, is_counting, job, mini, one_count, reaches, state, stop,
+    vdso,
 };
 use crate::check::{check, check_eq, fails, ok, suite, Case};
 use crate::world::{sleep_ms, soon, World};
@@ -62,16 +63,11 @@ fn others_of_its_process_go_on(world: &World) -> Case {
 }
 
 fn one_suspended_before_its_start_stands_at_its_first_instruction(world: &World) -> Case {
-    let mut code = Code::new();
-    code.increment(0);
-    code.spin();
-    let mini = mini(world, &code)?;
+    let mini = mini(world, &one_count())?;
     let token = ok!(mini.thread.suspend());
     ok!(mini.start());
     ok!(mini.thread.wait_one(Signals::THREAD_SUSPENDED, soon()));
-    let registers: zx_abi::thread_state::GeneralRegs = ok!(mini
-        .thread
-        .read_state(zx_abi::thread_state::ThreadStateKind::GeneralRegs));
+    let registers = ok!(general(&mini.thread));
     check_eq!(registers.rip, CODE as u64);
     check_eq!(ok!(mini.word(0)), 0);
     drop(token);
@@ -104,10 +100,7 @@ fn one_suspended_before_its_start_runs_until_it_has_stopped(world: &World) -> Ca
 }
 
 fn one_suspended_and_resumed_before_its_start_runs(world: &World) -> Case {
-    let mut code = Code::new();
-    code.increment(0);
-    code.spin();
-    let mini = mini(world, &code)?;
+    let mini = mini(world, &one_count())?;
     drop(ok!(mini.thread.suspend()));
     ok!(mini.start());
     ok!(mini.wait_for_word(0, 1));
