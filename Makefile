@@ -54,7 +54,7 @@ PROGRAMS      ?= shell hello demo core-tests microbenchmarks stress debugger
 USER_CRATES   := vdso userboot libzx mini-process $(PROGRAMS)
 TOOL_CRATES   := zbi-tool image-tool abi-docs harness
 # Crates whose tests run on a host.
-HOST_CRATES   := zx-abi boot-info executor kernel-hal kernel-hal-hosted zircon-object object-interleavings \
+HOST_CRATES   := zx-abi boot-info executor kernel-hal kernel-hal-hosted zircon-object object-interleavings object-bench \
     zircon-syscall zircon-loader rboot vdso libzx mini-process userboot shell core-tests bench-report profile $(TOOL_CRATES)
 
 DOC_CRATES    := zircon-loader zircon-syscall zircon-object kernel-hal kernel-hal-hosted executor zx-abi boot-info rboot \
@@ -70,7 +70,7 @@ UEFI_DIRS   := rboot boot-info zx-abi
 TOOL_DIRS   := tools zx-abi boot-info
 
 .DELETE_ON_ERROR:
-.PHONY: help run test core-tests core-tests-ledger foreign bench bench-report bench-check bench-baseline bench-growth bench-page bench-native native-counts profile image debug doc fmt lint clean hal-missing \
+.PHONY: help run test core-tests core-tests-ledger foreign bench bench-report bench-check bench-baseline bench-growth bench-page bench-native native-counts native-baseline profile image debug doc fmt lint clean hal-missing \
     setup kernel user loader tools esp default-image host-tests loom fmt-check kernel-tests kernel-test-kernels conformance conformance-check \
     link-without-backend
 
@@ -229,6 +229,9 @@ native-counts: $(OBJECT_BENCH)
 	@scripts/setup native
 	@mkdir -p $(TARGET)/bench
 	@scripts/native-counts $(OBJECT_BENCH) $(TARGET)/bench/callgrind.txt && cat $(TARGET)/bench/callgrind.txt
+
+native-baseline: native-counts ## count the object layer on the host and write conformance/native.txt anew
+	@cp $(TARGET)/bench/callgrind.txt conformance/native.txt
 
 bench-native: native-counts $(BENCH_REPORT_STAMP) ## the object layer on the host: criterion's times, callgrind's counts
 	$(NATIVE_CARGO) bench -p object-bench

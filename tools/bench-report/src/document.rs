@@ -76,9 +76,9 @@ pub(crate) fn growth(record: &Record, page: &Path, charts: &Path) -> Result<(), 
     record::write(page, &written)
 }
 
-/// Writes what the native benches measured into its section.
-pub(crate) fn native(table: &str, page: &Path) -> Result<(), Failure> {
-    let written = replace(&record::read(page)?, "native", table)?;
+/// Writes a table into its section.
+pub(crate) fn section(name: &str, table: &str, page: &Path) -> Result<(), Failure> {
+    let written = replace(&record::read(page)?, name, table)?;
     record::write(page, &written)
 }
 

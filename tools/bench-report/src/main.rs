@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod baseline;
+mod budget;
 mod chart;
 mod compare;
 mod console;
@@ -82,12 +83,14 @@ enum Verb {
         #[arg(required = true)]
         records: Vec<PathBuf>,
     },
-    /// Writes a comparison into its section of a page, and its chart beside it
+    /// Writes a comparison and the budget into their sections of a page, and the chart beside it
     Document {
         /// The record of this kernel
         record: PathBuf,
         /// The record of the other kernel
         base: PathBuf,
+        /// The budget, conformance/budget.txt
+        budget: PathBuf,
         /// The page, docs/benchmarks.md
         page: PathBuf,
     },
@@ -97,6 +100,13 @@ enum Verb {
         record: PathBuf,
         /// The page, docs/benchmarks.md
         page: Option<PathBuf>,
+    },
+    /// Prints what callgrind counted beside a baseline; fails when an operation takes 10 percent more by the same tools
+    NativeCheck {
+        /// Where callgrind put its counts
+        callgrind: PathBuf,
+        /// The baseline, conformance/native.txt
+        baseline: PathBuf,
     },
     /// Prints what the native benches measured, and writes it into its section of a page
     Native {
@@ -158,18 +168,30 @@ fn run(verb: Verb) -> Result<(), Failure> {
             Ok(())
         }
         Verb::Baseline { baseline, records } => baseline::write(&read_all(&records)?, &baseline),
-        Verb::Document { record, base, page } => document::comparison(
-            &Record::read(&record)?,
-            &Record::read(&base)?,
-            &page,
-            &charts_of(&page),
-        ),
+        Verb::Document {
+            record,
+            base,
+            budget,
+            page,
+        } => {
+            let record = Record::read(&record)?;
+            let table = budget::markdown(&budget::read(&budget)?, &record)?;
+            document::section("budget", &table, &page)?;
+            document::comparison(&record, &Record::read(&base)?, &page, &charts_of(&page))
+        }
         Verb::Growth { record, page } => {
             let record = Record::read(&record)?;
             print!("{}", growth::markdown(&growth::curves(&record)));
             page.map_or(Ok(()), |page| {
                 document::growth(&record, &page, &charts_of(&page))
             })
+        }
+        Verb::NativeCheck {
+            callgrind,
+            baseline,
+        } => {
+            print!("{}", native::check(&callgrind, &baseline)?);
+            Ok(())
         }
         Verb::Native {
             criterion,
@@ -178,7 +200,7 @@ fn run(verb: Verb) -> Result<(), Failure> {
         } => {
             let table = native::markdown(&native::read(&criterion, &callgrind)?);
             print!("{table}");
-            page.map_or(Ok(()), |page| document::native(&table, &page))
+            page.map_or(Ok(()), |page| document::section("native", &table, &page))
         }
     }
 }

@@ -59,6 +59,8 @@ enum Verb {
     Bench,
     /// Counts instructions and holds them against conformance/bench.json
     BenchCheck,
+    /// Counts instructions of the object layer on the host and holds them against conformance/native.txt
+    NativeCheck,
     /// Counts instructions and writes conformance/bench.json anew
     BenchBaseline,
     /// Measures how costs grow, and writes the curves into docs/benchmarks.md
@@ -103,6 +105,7 @@ fn main() -> ExitCode {
         Verb::Exhaustion => step::exhaustion(&place, &mut report),
         Verb::Bench => step::bench(&place, &mut report),
         Verb::BenchCheck => step::bench_check(&place, &mut report),
+        Verb::NativeCheck => step::native_check(&place, &mut report),
         Verb::BenchBaseline => step::bench_baseline(&place, &mut report),
         Verb::BenchGrowth => step::bench_growth(&place, &mut report),
         Verb::BenchPage => step::bench_page(&place, &mut report),

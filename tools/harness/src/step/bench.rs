@@ -21,6 +21,10 @@ const REPORT_LIMIT: Duration = Duration::from_secs(60);
 const COMMAND_LINE: &str = "userboot=bin/microbenchmarks userboot.shutdown";
 /// The baseline of instructions.
 const BASELINE: &str = "conformance/bench.json";
+/// The baseline of instructions on the host.
+const NATIVE_BASELINE: &str = "conformance/native.txt";
+/// What a real Zircon takes, for the table of the budget.
+const BUDGET: &str = "conformance/budget.txt";
 /// The page that the comparison and the curves are written into.
 const PAGE: &str = "docs/benchmarks.md";
 
@@ -87,6 +91,21 @@ pub(crate) fn bench_check(place: &Place, report: &mut Report) {
     );
 }
 
+/// Counts instructions of the object layer on the host and holds them against the baseline.
+pub(crate) fn native_check(place: &Place, report: &mut Report) {
+    let outcome = make::target(place, "bench-report")
+        .and_then(|()| make::target(place, "native-counts"))
+        .and_then(|()| {
+            let counts = directory(place).join("callgrind.txt");
+            let baseline = place.root.join(NATIVE_BASELINE);
+            tell(place, &["native-check", &text(&counts), &text(&baseline)])
+        });
+    report.check(
+        "the object layer counts as in conformance/native.txt",
+        outcome,
+    );
+}
+
 /// Counts instructions twice and writes the baseline anew.
 pub(crate) fn bench_baseline(place: &Place, report: &mut Report) {
     let outcome = measure_into(place, &[Mode::Icount], "check").and_then(|first| {
@@ -126,6 +145,7 @@ pub(crate) fn bench_page(place: &Place, report: &mut Report) {
                 "document",
                 &text(&record),
                 &base,
+                &text(&place.root.join(BUDGET)),
                 &text(&place.root.join(PAGE)),
             ],
         )

@@ -19,7 +19,9 @@ use crate::report::{Outcome, Report};
 use crate::results;
 use crate::session::Session;
 
-pub(crate) use bench::{bench, bench_baseline, bench_check, bench_growth, bench_page};
+pub(crate) use bench::{
+    bench, bench_baseline, bench_check, bench_growth, bench_page, native_check,
+};
 pub(crate) use core_tests::{core_tests, write_core_tests_ledger};
 pub(crate) use docs::docs;
 pub(crate) use exhaustion::exhaustion;
@@ -33,6 +35,7 @@ pub(crate) fn everything(place: &Place, report: &mut Report) {
     make::check(place, "lint", report);
     make::check(place, "loom", report);
     conformance::syscalls(place, report);
+    native_check(place, report);
     let parts = make::parts(place, report);
     make::check(place, "link-without-backend", report);
     if !parts {
