@@ -256,9 +256,14 @@ fn make_record(
         origin.level = output.level;
         rows = console::merge(rows, output.rows);
     }
+    if origin.modes.is_empty() {
+        return Err(Failure::Input(
+            "no console was given: --icount or --wall".to_owned(),
+        ));
+    }
     if rows.is_empty() {
         return Err(Failure::Input(
-            "no console with rows was given: --icount or --wall".to_owned(),
+            "the benchmarks ran and measured no row: no name contains what FILTER says".to_owned(),
         ));
     }
     Ok(Record::new(origin, rows))
@@ -284,4 +289,27 @@ fn qemu_version() -> String {
         || "QEMU unknown".to_owned(),
         |line| line.replace("QEMU emulator version", "QEMU"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_without_rows_blames_the_filter_and_a_missing_console_is_named() {
+        let place = std::env::temp_dir().join("bench-report-no-rows.log");
+        let console = "JSON {\"run\":{\"level\":\"2020-06\",\"ticks_per_second\":1000000000,\"clock_cost\":9}}\n\
+            benchmarks done: 0 rows, 0 skipped, 0 failed\n";
+        std::fs::write(&place, console).unwrap();
+        let record = |icount| make_record(icount, None, "kernel".to_owned(), "commit".to_owned());
+        let Err(Failure::Input(why)) = record(Some(place.as_path())) else {
+            panic!("accepted");
+        };
+        assert!(why.contains("FILTER"), "{why}");
+        let Err(Failure::Input(why)) = record(Some(Path::new("/nowhere.log"))) else {
+            panic!("accepted");
+        };
+        assert!(why.contains("/nowhere.log"), "{why}");
+        assert!(matches!(record(None), Err(Failure::Input(why)) if why.contains("--icount")));
+    }
 }
