@@ -12,7 +12,7 @@ pub(crate) const KERNEL_DATA: u16 = 0x10;
 pub(crate) const USER_DATA: u16 = 0x20 | 3;
 /// User code.
 pub(crate) const USER_CODE: u16 = 0x28 | 3;
-/// What goes into STAR bits 48..64: the selector before [`USER_DATA`].
+/// What goes into STAR bits 48..64: the selector before [`USER_DATA`]. `sysretq` adds to it and reads no descriptor.
 pub(crate) const SYSRET_BASE: u16 = 0x18 | 3;
 const TASK_STATE: u16 = 0x30;
 
@@ -25,7 +25,9 @@ static GDT: Table = Table(UnsafeCell::new([
     0,
     0x00af_9b00_0000_ffff, // kernel code, 64 bit
     0x00cf_9300_0000_ffff, // kernel data
-    0x00cf_fb00_0000_ffff, // user code, 32 bit: never used, `sysret` needs its place
+    // The place of user code of 32 bits, by `sysret`'s arithmetic. There is none: a `syscall` made there would enter the kernel
+    // at CSTAR on some CPUs.
+    0,
     0x00cf_f300_0000_ffff, // user data
     0x00af_fb00_0000_ffff, // user code, 64 bit
     0,

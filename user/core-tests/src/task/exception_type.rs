@@ -21,6 +21,7 @@ suite! {
     a_jump_to_data,
     a_read_of_the_kernel,
     a_privileged_instruction,
+    a_jump_out_of_64_bit_code,
     access_to_a_port_of_a_device,
     an_address_that_is_not_canonical,
     a_division_by_zero,
@@ -200,6 +201,23 @@ fn a_privileged_instruction(world: &World) -> Case {
         let place = code.here();
         code.bytes(bytes);
         faults(world, &code, place, &GENERAL)?;
+    }
+    Ok(())
+}
+
+fn a_jump_out_of_64_bit_code(world: &World) -> Case {
+    // A system call from 32-bit code would enter the kernel where nothing is prepared for it.
+    for selector in [0x18, 0x1b, 0x20, 0x23] {
+        let mut code = Code::new();
+        let place = code.here();
+        // jmp far [rip], and what it reads there: an offset of 32 bits and the selector.
+        code.bytes(&[0xff, 0x2d, 0, 0, 0, 0])
+            .bytes(&[0, 0x10, 0, 0, selector, 0]);
+        let expected = Expected {
+            err_code: u64::from(selector & !3),
+            ..GENERAL
+        };
+        faults(world, &code, place, &expected)?;
     }
     Ok(())
 }
