@@ -2,7 +2,7 @@
 
 use crate::frame::{give_back_table, take_table};
 use crate::machine::lock;
-use kernel_hal::addr::{is_page_aligned, is_user_range, USER_BASE};
+use kernel_hal::addr::{is_page_aligned, is_user_range};
 use kernel_hal::paging::{MmuFlags, OutOfTables};
 use kernel_hal::{hal_impl, PhysAddr, VirtAddr, PAGE_SIZE};
 use std::cell::Cell;
@@ -151,9 +151,6 @@ hal_impl! {
         with_table(root, at, pages, |table| {
             (0..pages).map(|page| page * PAGE_SIZE).try_for_each(|offset| table.map(at + offset, first.add(offset as u64), flags))
         })
-    }
-    kernel_hal::paging => fn hal_page_table_clear(root: PhysAddr) {
-        with_table(root, USER_BASE, 0, |table| table.unmap(0..usize::MAX));
     }
     kernel_hal::paging => fn hal_page_table_unmap(root: PhysAddr, at: VirtAddr, pages: usize, alone: Range<VirtAddr>) {
         with_table(root, at, pages, |table| {

@@ -46,8 +46,6 @@ hal_fn! {
     pub fn raw_map as hal_page_table_map(root: PhysAddr, at: VirtAddr, frames: &[PhysAddr], flags: MmuFlags) -> Result<(), OutOfTables>;
     /// Maps `pages` adjoining physical pages from `first`; large pages may be used where alignment allows.
     pub fn raw_map_contiguous as hal_page_table_map_contiguous(root: PhysAddr, at: VirtAddr, first: PhysAddr, pages: usize, flags: MmuFlags) -> Result<(), OutOfTables>;
-    /// Unmaps everything of user space and frees the lower levels.
-    pub fn raw_clear as hal_page_table_clear(root: PhysAddr);
     /// Unmaps `pages` pages from `at`; holes are skipped quickly (a whole absent table in one step). Invalidates. Levels that
     /// map nothing any more are freed. The caller says that in `alone`, which holds the range, nothing else is mapped: what
     /// only serves that need not be emptied first.
@@ -106,10 +104,6 @@ impl PageTable {
     /// As [`PageTable::unmap`], of all that is mapped in `alone`; see [`raw_unmap`].
     pub fn unmap_alone(&self, at: VirtAddr, pages: usize, alone: Range<VirtAddr>) {
         raw_unmap(self.root, at, pages, alone);
-    }
-    /// Unmaps everything; see [`raw_clear`].
-    pub fn clear(&self) {
-        raw_clear(self.root);
     }
     /// Changes permissions of present pages.
     pub fn protect(&self, at: VirtAddr, pages: usize, flags: MmuFlags) {

@@ -31,7 +31,6 @@ unsafe extern "C" fn kernel_main(boot_info: *const BootInfo) -> ! {
                 ("tables_that_map_nothing_any_more_are_given_back", pruning),
                 ("a_table_that_was_given_back_is_not_walked", reuse),
                 ("what_is_alone_goes_with_its_tables", alone),
-                ("clearing_leaves_an_empty_table_that_can_be_used", clearing),
                 ("any_order_of_changes_gives_all_tables_back", any_order),
             ],
         )
@@ -160,32 +159,6 @@ fn alone() {
     assert!(neighbours.iter().all(|at| user::raw_read_u64(*at) == Ok(1)));
     drop((table, pages));
     assert_eq!(unused(), before);
-}
-
-fn clearing() {
-    let block = frame::raw_alloc_contiguous(1024, 21).unwrap();
-    let before = unused();
-    let pages = frames(600);
-    let table = PageTable::new().unwrap();
-    table.activate();
-    let tables = frame::stats().page_tables;
-    for _ in 0..3 {
-        for at in [DATA_AT, 1 << 33, 1 << 44] {
-            table.map(at, &addresses(&pages), DATA).unwrap();
-        }
-        table.map_contiguous(1 << 40, block, 1024, DATA).unwrap();
-        user::raw_write_u64(1 << 40, 1).unwrap();
-        user::raw_write_u64(1 << 44, 1).unwrap();
-        table.clear();
-        assert_eq!(frame::stats().page_tables, tables);
-        spoil(pages[0].addr());
-        assert!(user::raw_read_u64(1 << 40).is_err());
-        assert!(user::raw_read_u64(1 << 44).is_err());
-        assert_eq!(table.query(DATA_AT), None);
-    }
-    drop((table, pages));
-    assert_eq!(unused(), before);
-    give_back(block, 1024);
 }
 
 /// Random changes beside a list of what is mapped: pages by number, with the number of the frame and whether it is writable.

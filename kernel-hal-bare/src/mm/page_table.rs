@@ -265,13 +265,6 @@ hal_impl! {
         freed.used(root);
         freed.flush();
     }
-    kernel_hal::paging => fn hal_page_table_clear(root: PhysAddr) {
-        let (mut stale, mut freed) = (Stale::of(root), Freed::of(root));
-        cut_all(root, &mut freed);
-        stale.all();
-        stale.finish();
-        freed.flush();
-    }
     kernel_hal::paging => fn hal_page_table_map(root: PhysAddr, at: VirtAddr, frames: &[PhysAddr], flags: MmuFlags) -> Result<(), OutOfTables> {
         check_range(at, frames.len());
         let Some(bits) = leaf_bits(flags) else {

@@ -12,7 +12,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use zx_abi::{HandleValue, Rights, Signals, ZxError, ZxResult};
 
-const CHUNK: usize = 128;
+/// Few, since the first ones are made with each process and looked through at its end.
+const CHUNK: usize = 32;
 const INDEX_BITS: u32 = 18;
 const INDEX_MASK: u32 = (1 << INDEX_BITS) - 1;
 const GENERATION_MASK: u32 = 0xfff;

@@ -1,9 +1,10 @@
 //! Kernel object identifiers: numbers that are never used twice.
 
 use core::sync::atomic::{AtomicU64, Ordering};
+use zerocopy::{Immutable, IntoBytes};
 
 /// A kernel object's number. The first 1024 are never given to objects.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, IntoBytes, Immutable)]
 #[repr(transparent)]
 pub struct Koid(pub u64);
 

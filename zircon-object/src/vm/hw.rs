@@ -70,12 +70,6 @@ impl Hw {
         self.table.unmap_alone(at, pages, alone);
     }
 
-    /// Unmaps everything.
-    pub(super) fn clear(&self) {
-        let _change = self.change.lock();
-        self.table.clear();
-    }
-
     pub(super) fn protect(&self, at: VirtAddr, pages: usize, flags: MmuFlags) {
         in_pieces(at, pages, |at, pages| {
             let _change = self.change.lock();

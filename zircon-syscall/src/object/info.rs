@@ -9,7 +9,7 @@ use zircon_object::dev::resource::Sharing;
 use zircon_object::dev::{Bti, Resource};
 use zircon_object::ipc::socket::Kind;
 use zircon_object::ipc::Socket;
-use zircon_object::object::{Handle, KernelObject, Koid};
+use zircon_object::object::{Handle, KernelObject};
 use zircon_object::signal::Timer;
 use zircon_object::task::job::KillOnOom;
 use zircon_object::task::thread_state::Phase;
@@ -69,14 +69,6 @@ impl Sink<'_, '_> {
         self.caller.write_optional(self.actual, &actual)?;
         self.caller.write_optional(self.avail, &avail)
     }
-
-    fn koids(&self, koids: &[Koid]) -> ZxResult {
-        let mut raw: Vec<u64> = Vec::new();
-        raw.try_reserve_exact(koids.len())
-            .map_err(|_| ZxError::NoMemory)?;
-        raw.extend(koids.iter().map(|koid| koid.0));
-        self.list(&raw)
-    }
 }
 
 /// Reads information about an object.
@@ -115,7 +107,7 @@ pub(crate) fn sys_object_get_info(
         InfoTopic::Process => sink.one(&process_info(
             &*caller.get::<Process>(handle, Rights::INSPECT)?,
         )),
-        InfoTopic::ProcessThreads => sink.koids(
+        InfoTopic::ProcessThreads => sink.list(
             &caller
                 .get::<Process>(handle, Rights::ENUMERATE)?
                 .thread_koids()?,
@@ -135,12 +127,12 @@ pub(crate) fn sys_object_get_info(
                 len: vmar.size() as u64,
             })
         }
-        InfoTopic::JobChildren => sink.koids(
+        InfoTopic::JobChildren => sink.list(
             &caller
                 .get::<Job>(handle, Rights::ENUMERATE)?
                 .child_koids()?,
         ),
-        InfoTopic::JobProcesses => sink.koids(
+        InfoTopic::JobProcesses => sink.list(
             &caller
                 .get::<Job>(handle, Rights::ENUMERATE)?
                 .process_koids()?,

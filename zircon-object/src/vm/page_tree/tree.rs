@@ -289,7 +289,7 @@ impl PageTree {
     /// - `NoMemory`: a shared node at the edge of the range could not be copied. Part of the range may be gone already.
     pub(in crate::vm) fn remove(&mut self, range: Range<u64>, stamps: Stamps) -> ZxResult {
         let end = range.end.min(self.capacity());
-        if range.start >= end {
+        if range.start >= end || self.root.is_none() {
             return Ok(());
         }
         let mut sink = Sink::new(self.owner, stamps);

@@ -32,9 +32,11 @@ impl Children {
     /// The place of the first child that ends behind `addr`, or behind all.
     pub(super) fn first_behind(&self, addr: VirtAddr) -> At {
         let ends_before = |child: &Child| child.end() <= addr;
-        let chunk = self
-            .0
-            .partition_point(|chunk| chunk.last().is_some_and(ends_before));
+        // Most regions have few children.
+        let chunk = match &self.0[..] {
+            [_] => 0,
+            chunks => chunks.partition_point(|chunk| chunk.last().is_some_and(ends_before)),
+        };
         let index = self
             .0
             .get(chunk)
@@ -120,6 +122,15 @@ impl Children {
         self.0.iter().map(Vec::len).sum()
     }
 
+    /// The child below the one with the highest address.
+    pub(super) fn before_last(&self) -> Option<&Child> {
+        match &self.0[..] {
+            [.., chunk] if chunk.len() > 1 => chunk.get(chunk.len() - 2),
+            [.., before, _] => before.last(),
+            _ => None,
+        }
+    }
+
     /// The child with the highest address.
     pub(super) fn last_mut(&mut self) -> Option<&mut Child> {
         self.0.last_mut()?.last_mut()
@@ -195,7 +206,7 @@ impl Children {
         let left = chunk.len();
         if left == 0 {
             self.0.remove(at.chunk);
-        } else if left < CHUNK / 4 {
+        } else if left < CHUNK / 4 && self.0.len() > 1 {
             self.merge(at.chunk);
             if let Some(before) = at.chunk.checked_sub(1) {
                 self.merge(before);

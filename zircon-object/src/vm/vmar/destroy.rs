@@ -1,7 +1,7 @@
 //! The end of regions and mappings: unmapping ranges, destroying regions, the end of an address space in steps.
 
 use super::children::Children;
-use super::region::{Child, Mapping, RegionId, What};
+use super::region::{Child, Mapping, Region, RegionId, What};
 use super::tree::RegionTree;
 use crate::vm::hw::Hw;
 use crate::vm::vmo::Vmo;
@@ -85,7 +85,7 @@ impl RegionTree {
         Ok(true)
     }
 
-    fn vdso_meets(&self, range: &Range<VirtAddr>) -> bool {
+    pub(super) fn vdso_meets(&self, range: &Range<VirtAddr>) -> bool {
         self.vdso
             .as_ref()
             .is_some_and(|(code, _)| code.start < range.end && range.start < code.end)
@@ -123,7 +123,7 @@ impl RegionTree {
                 return Ok(Rest::More);
             }
             let left = match child.what {
-                What::Region(inner) => self.bury(Some(hw), inner, removed, &mut budget),
+                What::Region(inner) => self.bury(hw, inner, removed, &mut budget),
                 What::Mapping(_) => child.shorten(hw, room, &mut budget),
             };
             if left == Rest::Nothing {
@@ -148,7 +148,7 @@ impl RegionTree {
     ) -> ZxResult<Rest> {
         let region = self.region_mut(id)?;
         let (base, parent) = (region.base, region.parent);
-        if self.bury(Some(hw), id, removed, &mut { pages }) == Rest::More {
+        if self.bury(hw, id, removed, &mut { pages }) == Rest::More {
             return Ok(Rest::More);
         }
         if let Some(parent) = parent {
@@ -158,48 +158,42 @@ impl RegionTree {
         Ok(Rest::Nothing)
     }
 
-    /// Destroys everything, the root too, in steps of about `pages` pages; whether more is left to do. All translations go in the
-    /// first step, with their tables.
+    /// Destroys everything, the root too, in steps of about `pages` pages; whether more is left to do.
     pub(in crate::vm) fn teardown_step(&mut self, hw: &Arc<Hw>, pages: usize) -> (Removed, Rest) {
         let mut removed = Removed::default();
         self.vdso = None;
-        if self.live(Self::ROOT).is_ok() {
-            hw.clear();
-        }
-        let left = self.bury(None, Self::ROOT, &mut removed, &mut { pages });
+        let left = self.bury(hw, Self::ROOT, &mut removed, &mut { pages });
         (removed, left)
     }
 
     /// Marks a region and all below it dead and takes its mappings out, from the highest address down, until the budget is used
-    /// up. Depth first without recursion: programs choose the depth. Without a page table, there are no translations left.
+    /// up. Depth first without recursion: programs choose the depth.
     fn bury(
         &mut self,
-        hw: Option<&Arc<Hw>>,
+        hw: &Arc<Hw>,
         id: RegionId,
         removed: &mut Removed,
         budget: &mut usize,
     ) -> Rest {
         let mut at = id;
+        // What is above the last mapping that is left is gone.
+        let Some(end) = self.region(id).map(Region::end) else {
+            return Rest::Nothing;
+        };
         loop {
             let Ok(region) = self.region_mut(at) else {
                 return Rest::Nothing;
             };
             region.alive = false;
+            let start = region
+                .children
+                .before_last()
+                .map_or(region.base, Child::end);
             match region.children.last_mut() {
                 Some(child) => match child.what {
                     What::Region(inner) => at = inner,
                     What::Mapping(_) => {
-                        if *budget == 0 {
-                            return Rest::More;
-                        }
-                        let left = match hw {
-                            Some(hw) => child.shorten(hw, child.base..child.end(), budget),
-                            None => {
-                                *budget = budget.saturating_sub(MAPPING);
-                                Rest::Nothing
-                            }
-                        };
-                        if left == Rest::More {
+                        if *budget == 0 || child.shorten(hw, start..end, budget) == Rest::More {
                             return Rest::More;
                         }
                         if let Some(Child {

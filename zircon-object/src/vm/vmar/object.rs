@@ -292,7 +292,9 @@ impl Vmar {
         let mut removed = Removed::default();
         let mut tree = self.space.tree.lock();
         tree.live(self.region)?;
-        tree.check_unmap(self.region, &(self.start..self.start + self.len))?;
+        if tree.vdso_meets(&(self.start..self.start + self.len)) {
+            return Err(ZxError::AccessDenied);
+        }
         let result = tree.destroy_step(&self.space.hw, self.region, STEP_PAGES, &mut removed);
         drop(tree);
         drop(removed);
