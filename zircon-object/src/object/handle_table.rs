@@ -22,6 +22,10 @@ const NO_SLOT: u32 = u32::MAX;
 
 /// Handles by value.
 #[derive(Debug)]
+#[expect(
+    clippy::vec_box,
+    reason = "growing must not move slots, which are many in a large table"
+)]
 pub struct HandleTable {
     chunks: Vec<Box<[Slot; CHUNK]>>,
     free: u32,
