@@ -2,11 +2,16 @@
 
 use libzx::{AsHandle, Rights, Signals, VmOptions, Vmo};
 use zx_abi::info::VmoInfoFlags;
+use zx_abi::syscalls::SyscallId;
 
 use crate::check::{check, check_eq, fails, home_only, ok, skip, suite, Case};
+use crate::crash::access;
+use crate::demand::Demand;
+use crate::memory::{arg, call};
 use crate::pages::{
     all_committed, child, committed, device, info, op, pages, resizable, slice, snapshot, stamp,
-    stamp_of, stamped, stamps, Kind, View, COMMIT, DECOMMIT, PAGE64, RESIZABLE_CHILD, ZERO,
+    stamp_of, stamped, stamps, Kind, View, COMMIT, DECOMMIT, PAGE64, READ_WRITE, RESIZABLE_CHILD,
+    ZERO,
 };
 use crate::world::{rights_of, Level, World};
 
@@ -14,6 +19,8 @@ suite! {
     "VmoSlice":
     writes_go_through_both_ways,
     mappings_of_both_show_the_same_memory,
+    a_mapping_beyond_one_does_not_show_its_parent,
+    one_of_a_pagers_vmo_asks_for_nothing_beyond_its_end,
     one_of_one_is_a_window_in_the_window,
     the_size_is_rounded_up_to_pages,
     one_of_size_zero_is_fine,
@@ -62,6 +69,40 @@ fn mappings_of_both_show_the_same_memory(world: &World) -> Case {
     whole.store(1, 6);
     check_eq!(part.load(0), 6);
     check_eq!(ok!(stamps(&window)), [6]);
+    Ok(())
+}
+
+fn a_mapping_beyond_one_does_not_show_its_parent(world: &World) -> Case {
+    let vmo = ok!(stamped(3, 10));
+    let window = ok!(slice(world, &vmo, 1, 1));
+    for flags in [READ_WRITE, READ_WRITE | VmOptions::MAP_RANGE] {
+        let view = ok!(View::with(&window, flags, 0, 2));
+        // What a fault maps ahead ends there too.
+        check_eq!(view.load(0), 11);
+        check_eq!(ok!(access(view.at(1))), (false, false));
+        let into_it = [arg(&vmo), view.at(1), 0, 8];
+        fails!(call(SyscallId::VmoRead, &into_it), InvalidArgs);
+        fails!(call(SyscallId::VmoWrite, &into_it), InvalidArgs);
+        // The edge itself: one page of two.
+        let across = [arg(&vmo), view.at(1) - 8, 0, 16];
+        fails!(call(SyscallId::VmoWrite, &across), InvalidArgs);
+    }
+    check_eq!(ok!(stamps(&vmo))[2], 12);
+    Ok(())
+}
+
+fn one_of_a_pagers_vmo_asks_for_nothing_beyond_its_end(world: &World) -> Case {
+    home_only!(world);
+    let demand = ok!(Demand::new());
+    let vmo = ok!(demand.vmo(2, 7));
+    let window = ok!(slice(world, &vmo, 0, 1));
+    let view = ok!(View::new(&window, 2));
+    check_eq!(ok!(access(view.at(1))), (false, false));
+    let plain = ok!(stamped(1, 5));
+    let buffer = [arg(&plain), view.at(1), 0, 8];
+    fails!(call(SyscallId::VmoRead, &buffer), InvalidArgs);
+    fails!(call(SyscallId::VmoWrite, &buffer), InvalidArgs);
+    check!(demand.is_quiet());
     Ok(())
 }
 

@@ -60,12 +60,17 @@ impl AddressSpace {
             return Err(Fault::Permission);
         }
         let skipped = (addr - place.base) / PAGE;
-        let (mut memory, first) = mapping.vmo.memory();
+        let (mut memory, window) = mapping.vmo.window();
         let original = memory.original();
         let _held = original.as_ref().map(|original| original.hold());
-        let index = first
+        let index = window
+            .start
             .saturating_add(mapping.first)
             .saturating_add(skipped as u64);
+        // Beyond a slice its parent goes on.
+        if index >= window.end {
+            return Err(Fault::OutOfRange);
+        }
         let page =
             memory
                 .resolve(index, commit, Some(mapping.token))
@@ -77,11 +82,8 @@ impl AddressSpace {
                 })?;
         let mut run = Run::start(page);
         let ahead = AHEAD.min(place.len / PAGE - skipped - 1);
-        for step in 1..=ahead as u64 {
-            match index
-                .checked_add(step)
-                .and_then(|next| memory.present(next))
-            {
+        for next in index + 1..window.end.min(index + 1 + ahead as u64) {
+            match memory.present(next) {
                 Some(next) if next.writable == page.writable => run.push(next.addr),
                 _ => break,
             }

@@ -101,14 +101,18 @@ impl Vmar {
         if mapping.perms.is_empty() {
             return;
         }
-        let (memory, first) = mapping.vmo.memory();
+        let (memory, window) = mapping.vmo.window();
         let original = memory.original();
         let _held = original.as_ref().map(|original| original.hold());
-        let start = first
+        let start = window
+            .start
             .saturating_add(mapping.first)
             .saturating_add(((part.start - place.base) / PAGE) as u64);
         let pages = (part.len() / PAGE)
-            .min(usize::try_from(memory.pages().saturating_sub(start)).unwrap_or(usize::MAX));
+            .min(usize::try_from(window.end.saturating_sub(start)).unwrap_or(usize::MAX));
+        if pages == 0 {
+            return;
+        }
         let flags = |writable| {
             mmu_flags(
                 if writable {

@@ -284,6 +284,17 @@ impl Vmo {
         }
     }
 
+    /// As [`Vmo::memory`], with the page of it at which this object ends too.
+    #[inline(always)]
+    pub(in crate::vm) fn window(&self) -> (MutexGuard<'_, Memory>, Range<u64>) {
+        let (memory, first) = self.memory();
+        let end = match &self.kind {
+            Kind::Memory(_) => memory.pages(),
+            Kind::Slice { size, .. } => first + size / PAGE_BYTES,
+        };
+        (memory, first..end)
+    }
+
     /// Enters a mapping; `view.first` counts from this object's first page.
     pub(in crate::vm) fn add_view(&self, mut view: View) -> ZxResult<MapToken> {
         let (mut memory, first) = self.memory();
