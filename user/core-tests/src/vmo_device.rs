@@ -1,11 +1,12 @@
 //! VMOs as devices see them: cache policies, cache operations, contiguous and physical memory, pins.
 
-use libzx::{AsHandle, Bti, Event, Handle, Rights, Vmo, ZxResult};
+use libzx::{AsHandle, Bti, Event, Handle, Rights, VmOptions, Vmo, ZxResult};
 use zx_abi::info::VmoInfoFlags;
 use zx_abi::syscalls::SyscallId;
 use zx_abi::ObjectType;
 
 use crate::check::{check, check_eq, fails, home_only, ok, skip, suite, Case};
+use crate::crash::access;
 use crate::memory::{arg, call, Scratch, BAD_ADDRESSES};
 use crate::pages::{
     committed, device, info, op, pages, resizable, slice, snapshot, stamp_all, stamped, stamps,
@@ -32,6 +33,7 @@ suite! {
     uncached_contiguous_memory_is_shared_by_mappings,
     physical_memory_is_told_as_such,
     physical_memory_is_not_read_by_calls,
+    physical_memory_mapped_beyond_its_end_is_not_there,
     bad_physical_arguments_are_refused,
     pinning_gives_an_address_for_each_page,
     pinning_contiguous_memory_gives_one_address,
@@ -307,6 +309,22 @@ fn physical_memory_is_not_read_by_calls(world: &World) -> Case {
     fails!(op(&vmo, DECOMMIT, 0, 1), NotSupported);
     check!(vmo.set_size(0).is_err());
     check_eq!(ok!(vmo.size()), 3 * PAGE64);
+    Ok(())
+}
+
+fn physical_memory_mapped_beyond_its_end_is_not_there(world: &World) -> Case {
+    let Some(vmo) = ok!(physical(world)) else {
+        skip!("no root resource");
+    };
+    for flags in [
+        VmOptions::PERM_READ,
+        VmOptions::PERM_READ | VmOptions::MAP_RANGE,
+    ] {
+        for page in [3, u64::MAX / PAGE64 - 1] {
+            let view = ok!(View::with(&vmo, flags, page, 1));
+            check_eq!(ok!(access(view.at(0))), (false, false));
+        }
+    }
     Ok(())
 }
 
