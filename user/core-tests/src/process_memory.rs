@@ -8,8 +8,8 @@ use zx_abi::syscalls::SyscallId;
 use crate::check::{check, check_eq, fails, ok, skip, suite, Case};
 use crate::memory::{arg, call, Scratch, BAD_ADDRESSES, PAGE};
 use crate::pages::{
-    committed, pages, resizable, snapshot, stamp_of, stamped, stamps, Region, View, PAGE64,
-    READ_WRITE,
+    committed, pages, resizable, same, slice, snapshot, stamp_of, stamped, stamps, Region, View,
+    PAGE64, READ_WRITE,
 };
 use crate::world::{Level, World};
 
@@ -236,7 +236,7 @@ fn writing_to_a_copy_leaves_its_parent(world: &World) -> Case {
     Ok(())
 }
 
-fn the_vdso_can_be_read_but_not_written(_: &World) -> Case {
+fn the_vdso_can_be_read_but_not_written(world: &World) -> Case {
     let own = ok!(own());
     let base = libzx::own_vdso_base();
     let mut bytes = [0; 4];
@@ -247,6 +247,27 @@ fn the_vdso_can_be_read_but_not_written(_: &World) -> Case {
     check!(code > base);
     check_eq!(ok!(own.read_memory(code, &mut bytes)), 4);
     fails!(own.write_memory(code, &bytes), AccessDenied);
+    // Nor its constants, which all processes share.
+    ok!(own.read_memory(base, &mut bytes));
+    fails!(own.write_memory(base, &bytes), AccessDenied);
+    let Some(vdso) = world.vdso() else {
+        skip!("no vDSO VMO");
+    };
+    // However it is mapped, and through a window too.
+    let all = usize::try_from(ok!(vdso.size()) / PAGE64).unwrap_or(0);
+    for vmo in [ok!(same(vdso)), ok!(slice(world, vdso, 0, all as u64))] {
+        let view = ok!(View::with(&vmo, VmOptions::PERM_READ, 0, all));
+        for page in 0..all {
+            ok!(own.read_memory(view.at(page), &mut bytes));
+            fails!(own.write_memory(view.at(page), &bytes), AccessDenied);
+        }
+    }
+    // A copy is nobody else's.
+    let copy = ok!(snapshot(world, vdso, 0, 1));
+    let view = ok!(View::with(&copy, VmOptions::PERM_READ, 0, 1));
+    check_eq!(ok!(own.write_memory(view.at(0), b"mine")), 4);
+    ok!(own.read_memory(base, &mut bytes));
+    check_eq!(bytes, *b"\x7fELF");
     Ok(())
 }
 

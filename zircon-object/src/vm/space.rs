@@ -93,7 +93,6 @@ struct Spot {
     offset: u64,
     /// Bytes to the end of the mapping.
     room: usize,
-    is_vdso_code: bool,
 }
 
 impl AddressSpace {
@@ -162,16 +161,11 @@ impl AddressSpace {
     ///
     /// # Errors
     /// - `NoMemory`: no mapping has the address.
-    /// - `AccessDenied`: it is the vDSO's code.
+    /// - `AccessDenied`: it is a vDSO, which all processes share, in whatever mapping.
     /// - As [`Vmo::write`].
     pub fn write_memory(&self, addr: VirtAddr, from: &[u8]) -> ZxResult<usize> {
-        let Spot {
-            vmo,
-            offset,
-            room,
-            is_vdso_code,
-        } = self.memory_at(addr)?;
-        if is_vdso_code {
+        let Spot { vmo, offset, room } = self.memory_at(addr)?;
+        if vmo.shows_vdso() {
             return Err(ZxError::AccessDenied);
         }
         let count = from.len().min(room);
@@ -190,20 +184,12 @@ impl AddressSpace {
     fn memory_at(&self, addr: VirtAddr) -> ZxResult<Spot> {
         let tree = self.tree.lock();
         let place = tree.find_mapping(addr).ok_or(ZxError::NoMemory)?;
-        let is_vdso_code = tree
-            .vdso_code()
-            .is_some_and(|(code, _)| code.contains(&addr));
         let (vmo, offset, room) = (
             place.mapping.vmo.clone(),
             place.offset_of(addr),
             place.base + place.len - addr,
         );
-        Ok(Spot {
-            vmo,
-            offset,
-            room,
-            is_vdso_code,
-        })
+        Ok(Spot { vmo, offset, room })
     }
 
     /// Calls `visit` for each VMAR and each mapping, parents first, by address. The address space is locked meanwhile:

@@ -268,6 +268,11 @@ impl Vmo {
         }
     }
 
+    /// Whether its pages are those of a vDSO: of one, or of a slice of one.
+    pub(in crate::vm) fn shows_vdso(&self) -> bool {
+        self.pages_owner().vdso_code().is_some()
+    }
+
     /// The locked memory behind this object, and the page of it at which this object begins.
     pub(in crate::vm) fn memory(&self) -> (MutexGuard<'_, Memory>, u64) {
         let (mut vmo, mut first) = (self, 0);
