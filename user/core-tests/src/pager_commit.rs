@@ -2,11 +2,13 @@
 
 use alloc::vec::Vec;
 
-use libzx::ZxError;
+use libzx::{AsHandle, Stream, ZxError};
+use zx_abi::syscalls::SyscallId;
 
-use crate::check::{check, check_eq, fails, ok, suite, Case};
+use crate::check::{check, check_eq, fails, needs, ok, suite, Case};
 use crate::demand::{detached, suspended, Demand, Outcome, Packet, Reader, Way};
-use crate::pages::{committed, op, COMMIT, PAGE64};
+use crate::memory::{arg, call, Scratch, PAGE};
+use crate::pages::{committed, op, pages, View, COMMIT, PAGE64};
 use crate::world::World;
 
 suite! {
@@ -31,6 +33,8 @@ suite! {
     a_commit_that_waits_fails_with_the_detach,
     a_commit_across_several_vmos_asks_each,
     a_commit_beyond_the_end_is_refused,
+    a_commit_of_more_than_any_memory_is_asked_for_at_once,
+    a_buffer_of_more_than_any_memory_is_asked_for_at_once,
 }
 
 const KEY: u64 = 0xc0de;
@@ -306,5 +310,52 @@ fn a_commit_beyond_the_end_is_refused(_: &World) -> Case {
     let vmo = ok!(demand.vmo(2, KEY));
     fails!(op(&vmo, COMMIT, 3, 1), OutOfRange);
     check!(demand.is_quiet());
+    Ok(())
+}
+
+/// Pages that nobody can look at one by one.
+const VERY_MANY: u64 = 1 << 50;
+
+fn a_commit_of_more_than_any_memory_is_asked_for_at_once(_: &World) -> Case {
+    let demand = ok!(Demand::new());
+    let vmo = ok!(demand.resizable(VERY_MANY, KEY));
+    ok!(demand.supply(&vmo, 0, 1));
+    ok!(demand.supply(&vmo, VERY_MANY - 1, 1));
+    let waiter = ok!(commit(&vmo, 0, VERY_MANY));
+    check_eq!(ok!(demand.next()), Packet::Read(KEY, 1, VERY_MANY - 2));
+    check!(waiter.waits());
+    ok!(demand.supply(&vmo, 1 << 40, 3));
+    // Most of what is wanted is cut off; then the rest is all.
+    ok!(vmo.set_size(4 * PAGE64));
+    check!(waiter.waits() && waiter.is_busy());
+    ok!(demand.supply(&vmo, 1, 3));
+    check_eq!(ok!(waiter.outcome()), Outcome::Right);
+    check!(demand.is_quiet());
+    check_eq!(ok!(committed(&vmo)), 4);
+    Ok(())
+}
+
+fn a_buffer_of_more_than_any_memory_is_asked_for_at_once(_: &World) -> Case {
+    needs!(StreamCreate);
+    // As much as there is room for in an address space.
+    let count = 1 << 32;
+    let demand = ok!(Demand::new());
+    let vmo = ok!(demand.vmo(count, KEY));
+    let view = ok!(View::new(&vmo, count as usize));
+    let stream = ok!(Stream::create(Stream::READ, &ok!(pages(1)), 0));
+    let mut vector = ok!(Scratch::new());
+    vector.put(0, &[view.at(0), count as usize * PAGE]);
+    let waiter = ok!(libzx::thread::spawn("reader", move || {
+        let _ = call(
+            SyscallId::StreamReadv,
+            &[arg(&stream), 0, vector.address(), 1, 0],
+        );
+    }));
+    check_eq!(ok!(demand.next()), Packet::Read(KEY, 0, count));
+    ok!(demand.pager.detach(&vmo));
+    let ends = libzx::Signals::THREAD_TERMINATED;
+    ok!(waiter.thread().wait_one(ends, crate::world::soon()));
+    ok!(waiter.join());
+    drop(view);
     Ok(())
 }

@@ -10,12 +10,13 @@
 //! - Pinned pages are never in a shared leaf.
 //!
 //! [`tree`] finds, makes and takes pages; [`node`] is what a tree is made of; [`release`] lets pages go; [`count`] says for
-//! whom they count.
+//! whom they count; [`search`] finds where pages are.
 
 mod count;
 mod frames;
 mod node;
 mod release;
+mod search;
 mod tree;
 
 pub(super) use frames::{after_release, zeroed_frame};

@@ -19,9 +19,9 @@ const PINS_MAX: u32 = 31;
 
 /// Pages by index.
 pub(in crate::vm) struct PageTree {
-    root: Option<Link>,
+    pub(super) root: Option<Link>,
     /// Levels above the leaf.
-    height: u32,
+    pub(super) height: u32,
     /// Koid of the VMO whose tree this is: what it commits is stamped with it, for the attribution of shared pages.
     owner: u64,
 }
@@ -302,7 +302,7 @@ impl PageTree {
     }
 
     /// Pages the present height can hold.
-    fn capacity(&self) -> u64 {
+    pub(super) fn capacity(&self) -> u64 {
         1 << ((self.height + 1) * BITS)
     }
 
@@ -347,7 +347,11 @@ impl PageTree {
         }
     }
 
-    fn walk(&self, range: Range<u64>, visit: &mut dyn FnMut(&Slots, u64, Sharing, &Leaf)) {
+    pub(super) fn walk(
+        &self,
+        range: Range<u64>,
+        visit: &mut dyn FnMut(&Slots, u64, Sharing, &Leaf),
+    ) {
         let end = range.end.min(self.capacity());
         if let (Some(root), true) = (&self.root, range.start < end) {
             walk_in(

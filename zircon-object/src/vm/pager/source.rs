@@ -177,12 +177,22 @@ impl PageSource {
         inner.end_where(&self.port, |request| request.missing == 0, wakes);
     }
 
-    /// Pages for which `gone` says so are none of the VMO's any more; nobody waits for them.
-    pub(in crate::vm) fn forget(&self, gone: impl Fn(u64) -> bool, wakes: &mut Wakes) {
+    /// Pages of the range are none of the VMO's any more: nobody waits for those that `missing` counts in a part of it.
+    pub(in crate::vm) fn forget(
+        &self,
+        gone: &Range<u64>,
+        missing: impl Fn(Range<u64>) -> u64,
+        wakes: &mut Wakes,
+    ) {
         let mut inner = self.inner.lock();
         for request in &mut inner.requests {
-            let forgotten = request.pages.clone().filter(|page| gone(*page)).count() as u64;
-            request.missing = request.missing.saturating_sub(forgotten);
+            let (start, end) = (
+                gone.start.max(request.pages.start),
+                gone.end.min(request.pages.end),
+            );
+            if start < end {
+                request.missing = request.missing.saturating_sub(missing(start..end));
+            }
         }
         inner.end_where(&self.port, |request| request.missing == 0, wakes);
     }

@@ -6,7 +6,7 @@ use crate::alloc_try::{try_arc, try_box, TryPush};
 use crate::object::Wakes;
 use crate::vm::page_tree::{after_release, zeroed_frame, PageTree, Stamps};
 use crate::vm::pager::source::Farewell;
-use crate::vm::pager::{PageRequest, PageSource};
+use crate::vm::pager::PageSource;
 use crate::vm::registry::{MapToken, View};
 use crate::vm::PAGE_BYTES;
 use alloc::sync::Arc;
@@ -52,25 +52,6 @@ impl Vmo {
     /// Whether a pager has pages of it, or of what it was made from.
     pub fn is_pager_backed(&self) -> bool {
         self.memory().0.is_pager_backed()
-    }
-
-    /// Asks the pager for the first pages of the range that are not there: as many as adjoin each other, but `most` pages.
-    /// `None` when all are there now.
-    ///
-    /// # Errors
-    /// - What accesses get when a page will never come.
-    /// - `NoMemory`: the kernel heap is exhausted.
-    pub fn ask_for(&self, offset: u64, len: u64, most: u64) -> ZxResult<Option<PageRequest>> {
-        let mut wakes = Wakes::none();
-        let (memory, first) = self.memory();
-        let end = offset
-            .saturating_add(len)
-            .min(self.limit(&memory))
-            .div_ceil(PAGE_BYTES);
-        let asked = memory.ask(first + offset / PAGE_BYTES..first + end, most, &mut wakes);
-        drop(memory);
-        wakes.wake();
-        asked
     }
 
     /// Takes pages out, for a pager to supply.
@@ -376,51 +357,10 @@ impl Memory {
         Ok(())
     }
 
-    /// Asks for the first pages of the range that are not there.
-    fn ask(
-        &self,
-        pages: Range<u64>,
-        most: u64,
-        wakes: &mut Wakes,
-    ) -> ZxResult<Option<PageRequest>> {
-        match &self.missing {
-            Missing::Zero => Ok(None),
-            Missing::Pager(source) => {
-                let pages = pages.start..pages.end.min(self.pages());
-                let Some(run) = run_of(pages, most, |page| self.present(page).is_none()) else {
-                    return Ok(None);
-                };
-                source.ask(run, wakes).map(Some)
-            }
-            Missing::Behind {
-                of,
-                first: behind,
-                pages: limit,
-            } => {
-                let (parent, first) = of.memory();
-                let offset = first + behind;
-                let pages = pages.start
-                    ..pages
-                        .end
-                        .min(limit.load(Ordering::Relaxed))
-                        .min(parent.pages().saturating_sub(offset));
-                let absent =
-                    |page| self.present(page).is_none() && parent.present(offset + page).is_none();
-                let Some(run) = run_of(pages, most, absent) else {
-                    return Ok(None);
-                };
-                parent.ask(offset + run.start..offset + run.end, most, wakes)
-            }
-        }
-    }
-
     /// Lets the pages beyond a new end go, and ends requests for them.
     pub(super) fn cut_off(&mut self, pages: Range<u64>, wakes: &mut Wakes) -> ZxResult {
         if let Missing::Pager(source) = &self.missing {
-            source.forget(
-                |page| pages.contains(&page) && self.present(page).is_none(),
-                wakes,
-            );
+            source.forget(&pages, |part| self.count_missing(part), wakes);
         }
         if let Missing::Behind { pages: limit, .. } = &self.missing {
             limit.fetch_min(pages.start, Ordering::Relaxed);
@@ -559,12 +499,4 @@ impl Drop for Memory {
             wakes.wake();
         }
     }
-}
-
-/// The first adjoining pages for which `wanted` says so, at most `most`.
-fn run_of(pages: Range<u64>, most: u64, wanted: impl Fn(u64) -> bool) -> Option<Range<u64>> {
-    let start = pages.clone().find(|page| wanted(*page))?;
-    let limit = pages.end.min(start.saturating_add(most));
-    let end = (start..limit).find(|page| !wanted(*page)).unwrap_or(limit);
-    Some(start..end)
 }
