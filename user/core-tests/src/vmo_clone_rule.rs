@@ -4,9 +4,10 @@ use libzx::{AsHandle, Rights, Signals, Vmo};
 use zx_abi::info::VmoInfoFlags;
 
 use crate::check::{check, check_eq, fails, home_only, needs, ok, skip, suite, Case};
+use crate::demand::Demand;
 use crate::pages::{
-    child, device, info, op, pages, slice, snapshot, stamp, stamp_all, stamped, stamps, Kind, View,
-    COMMIT, DECOMMIT, PAGE64, RESIZABLE_CHILD,
+    child, device, info, op, pages, slice, snapshot, stamp, stamp_all, stamp_of, stamped, stamps,
+    Kind, View, COMMIT, DECOMMIT, PAGE64, RESIZABLE_CHILD,
 };
 use crate::world::{rights_of, World};
 
@@ -32,6 +33,8 @@ suite! {
     a_pinned_parent_is_refused_until_it_is_unpinned,
     pinned_pages_of_one_and_of_its_parent_are_different,
     a_pinned_one_outlives_its_handles,
+    a_chain_of_copies_of_the_last_page_goes_on_or_is_refused,
+    a_chain_of_late_copies_of_the_last_page_goes_on_or_is_refused,
 }
 
 fn one_of_size_zero_is_empty(world: &World) -> Case {
@@ -283,5 +286,60 @@ fn a_pinned_one_outlives_its_handles(world: &World) -> Case {
     check!(!ok!(vmo.signals_now(Signals::all())).contains(none));
     ok!(pinned.unpin());
     check!(ok!(vmo.signals_now(Signals::all())).contains(none));
+    Ok(())
+}
+
+/// Bytes of the largest VMO, and where its last page begins.
+const LARGEST: u64 = 0xffff_ffff_fffe_0000;
+const LAST: u64 = LARGEST - PAGE64;
+
+fn a_chain_of_copies_of_the_last_page_goes_on_or_is_refused(world: &World) -> Case {
+    home_only!(world);
+    let mut vmo = ok!(Vmo::create(LARGEST, 0));
+    // In each copy the page has a higher number among those of the first one: after so many the numbers would end.
+    for round in 0..300u64 {
+        ok!(vmo.write(&round.to_le_bytes(), LAST));
+        match vmo.create_child(Kind::Snapshot.option(world), LAST, LARGEST) {
+            Ok(copy) => vmo = copy,
+            error => {
+                fails!(error, OutOfRange);
+                check!(round > 100);
+                break;
+            }
+        }
+        check_eq!(ok!(stamp_of(&vmo, 0)), round);
+        check_eq!(ok!(stamp_of(&vmo, 1)), 0);
+    }
+    // What it has goes on in any case.
+    ok!(stamp(&vmo, 0, 5));
+    ok!(stamp(&ok!(snapshot(world, &vmo, 0, 1)), 0, 6));
+    check_eq!(ok!(stamp_of(&vmo, 0)), 5);
+    Ok(())
+}
+
+fn a_chain_of_late_copies_of_the_last_page_goes_on_or_is_refused(world: &World) -> Case {
+    home_only!(world);
+    let demand = ok!(Demand::new());
+    let option = Kind::LateCopy.option(world);
+    for (rounds, writes) in [(5000, false), (300, true)] {
+        let first = ok!(demand.vmo(LARGEST / PAGE64, 7));
+        let mut vmo = ok!(first.create_child(option, LAST, LARGEST));
+        for round in 0..rounds {
+            if writes {
+                ok!(vmo.write(b"x", LAST));
+            }
+            match vmo.create_child(option, LAST, LARGEST) {
+                Ok(copy) => vmo = copy,
+                error => {
+                    fails!(error, OutOfRange);
+                    check!(writes && round > 100);
+                    break;
+                }
+            }
+        }
+        let mut byte = [7];
+        ok!(vmo.read(&mut byte, 0));
+        check_eq!(byte, [if writes { b'x' } else { 0 }]);
+    }
     Ok(())
 }

@@ -21,4 +21,4 @@ mod tree;
 
 pub(super) use frames::{after_release, zeroed_frame};
 pub use release::release_all;
-pub(super) use tree::{Change, PageTree, Sharing, Stamps};
+pub(super) use tree::{Change, PageTree, Sharing, Stamps, INDEX_END};

@@ -17,7 +17,10 @@ use zx_abi::{ZxError, ZxResult};
 /// How often a page can be pinned, as in Zircon.
 const PINS_MAX: u32 = 31;
 
-/// Pages by index.
+/// No page has this index or a higher one: a tree of the greatest height whose numbers fit in 64 bits has so many.
+pub(in crate::vm) const INDEX_END: u64 = 1 << 60;
+
+/// Pages by index, all below [`INDEX_END`].
 pub(in crate::vm) struct PageTree {
     pub(super) root: Option<Link>,
     /// Levels above the leaf.

@@ -4,7 +4,7 @@ use super::family::Family;
 use super::memory::{Backing, Memory};
 use super::object::{new_base, pages_for, Kind, Origin, Resizable, Vmo};
 use super::original::{Copied, Original};
-use crate::vm::page_tree::{PageTree, Stamps};
+use crate::vm::page_tree::{PageTree, Stamps, INDEX_END};
 use crate::vm::PAGE_BYTES;
 use alloc::sync::Arc;
 use kernel_hal::paging::CachePolicy;
@@ -29,7 +29,8 @@ impl Vmo {
     ///
     /// # Errors
     /// - `InvalidArgs`: an offset inside a page; a slice that is resizable or leaves this VMO.
-    /// - `OutOfRange`: the size is beyond the limit.
+    /// - `OutOfRange`: the size is beyond the limit, or the child begins too far behind the start of the first of very many
+    ///   parents.
     /// - `NotSupported`: a slice of a resizable VMO; a snapshot of physical memory, of a slice, or of a pager's memory.
     /// - `BadState`: pages are pinned, or memory is not cached.
     /// - `NoMemory`: the kernel heap is exhausted.
@@ -180,6 +181,17 @@ impl Vmo {
 }
 
 impl Memory {
+    /// Where the numbers of a child begin in its tree, which has those of its parent's.
+    ///
+    /// # Errors
+    /// - `OutOfRange`: after very many copies, each of the end of the one before, the numbers end.
+    pub(super) fn bias_of_child(bias: u64, first: u64) -> ZxResult<u64> {
+        const LAST: u64 = INDEX_END - (u64::MAX / PAGE_BYTES + 1);
+        bias.checked_add(first)
+            .filter(|bias| *bias <= LAST)
+            .ok_or(ZxError::OutOfRange)
+    }
+
     /// The memory of a snapshot that begins at page `first`. Only what lies inside this memory is shared, so that pages
     /// which the child cannot see go away with this one.
     fn snapshot(&mut self, first: u64, pages: u64, owner: u64) -> ZxResult<Self> {
@@ -214,6 +226,7 @@ impl Memory {
                 CachePolicy::Cached,
             ));
         }
+        let child_bias = Self::bias_of_child(bias, first)?;
         let mut shared = tree.snapshot(owner);
         if first != 0 {
             shared.remove(0..first + bias, Stamps::Leave)?;
@@ -223,7 +236,7 @@ impl Memory {
         }
         self.views.write_protect(cache);
         let mut child = Self::new(pages, Backing::Paged(shared), CachePolicy::Cached);
-        child.bias = first + bias;
+        child.bias = child_bias;
         if let Some(original) = original {
             child.rare()?.copied = Some(Copied::of(original));
         }

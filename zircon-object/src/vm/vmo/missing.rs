@@ -410,17 +410,23 @@ impl Memory {
         let Backing::Paged(tree) = &self.backing else {
             return Err(ZxError::NotSupported);
         };
-        let mut shared = tree.snapshot(owner);
-        let end = first.saturating_add(pages).min(self.pages()) + self.bias;
-        shared.remove(end..u64::MAX, Stamps::Leave)?;
+        let last = first.saturating_add(pages).min(self.pages());
+        let (bias, shared) = if first >= last || tree.is_empty() {
+            (0, PageTree::new(owner))
+        } else {
+            let mut shared = tree.snapshot(owner);
+            shared.remove(last + self.bias..u64::MAX, Stamps::Leave)?;
+            (Self::bias_of_child(self.bias, first)?, shared)
+        };
         let mut child = Self::new(pages, Backing::Paged(shared), CachePolicy::Cached);
-        child.bias = first + self.bias;
+        child.bias = bias;
         let seen = limit
             .load(Ordering::Relaxed)
             .min(part.end)
             .saturating_sub(first)
             .min(pages);
-        child.missing = of.memory().0.window(of, behind + first, seen)?;
+        let first = if seen == 0 { 0 } else { behind + first };
+        child.missing = of.memory().0.window(of, first, seen)?;
         self.views.write_protect(self.cache);
         Ok(child)
     }
