@@ -96,10 +96,31 @@ impl Stream {
     /// - `NoSpace`: the VMO cannot grow and ends before the start.
     /// - `NoMemory`, `OutOfRange`: the VMO cannot become as large.
     pub fn begin_write(&self, at: At, len: u64) -> ZxResult<Range<u64>> {
+        let mut zeroed = 0..0;
+        loop {
+            if let Some(range) = self.try_write(at, len, &mut zeroed)? {
+                return Ok(range);
+            }
+            kernel_hal::cpu::interrupt_window();
+        }
+    }
+
+    /// As [`Stream::begin_write`]; `None` when more has to be zeroed than goes in one step. `zeroed` begins where the content
+    /// ended at the last step and ends where zeroing goes on.
+    fn try_write(&self, at: At, len: u64, zeroed: &mut Range<u64>) -> ZxResult<Option<Range<u64>>> {
         let mut seek = self.seek.lock();
         let range = match at {
-            At::Position => self.reserve(*seek, len)?,
-            At::Offset(offset) => self.reserve(offset, len)?,
+            At::Position | At::Offset(_) => {
+                let start = if let At::Offset(offset) = at {
+                    offset
+                } else {
+                    *seek
+                };
+                match self.reserve(start, len, zeroed)? {
+                    Some(range) => range,
+                    None => return Ok(None),
+                }
+            }
             At::End => loop {
                 let end = self.vmo.content_size();
                 let range = self.room(end, len)?;
@@ -111,21 +132,33 @@ impl Stream {
         if !matches!(at, At::Offset(_)) {
             *seek = range.end;
         }
-        Ok(range)
+        Ok(Some(range))
     }
 
-    fn reserve(&self, start: u64, len: u64) -> ZxResult<Range<u64>> {
+    fn reserve(
+        &self,
+        start: u64,
+        len: u64,
+        zeroed: &mut Range<u64>,
+    ) -> ZxResult<Option<Range<u64>>> {
         let range = self.room(start, len)?;
         loop {
             let end = self.vmo.content_size();
             if range.is_empty() || range.end <= end {
-                return Ok(range);
+                return Ok(Some(range));
             }
             if start > end {
-                self.vmo.zero(end, start - end)?;
+                if zeroed.start != end {
+                    *zeroed = end..end;
+                }
+                let from = zeroed.end;
+                zeroed.end += self.vmo.zero_step(from, start.saturating_sub(from))?;
+                if zeroed.end < start {
+                    return Ok(None);
+                }
             }
             if self.vmo.move_content_end(end, range.end) {
-                return Ok(range);
+                return Ok(Some(range));
             }
         }
     }

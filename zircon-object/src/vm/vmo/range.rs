@@ -58,12 +58,17 @@ impl Vmo {
             return Err(ZxError::InvalidArgs);
         }
         let range = trim(offset, len, self.limit(&memory))?;
-        let end = range.end.min(range.start.saturating_add(most));
+        let start = if range.end - range.start > most {
+            memory.skip_missing(first, range.clone())
+        } else {
+            range.start
+        };
+        let end = range.end.min(start.saturating_add(most));
         let pages = first + range.start / PAGE_BYTES..first + range.end / PAGE_BYTES;
         if memory.any_pinned(&pages)? {
             return Err(ZxError::BadState);
         }
-        memory.drop_pages(pages.start..first + end.div_ceil(PAGE_BYTES))?;
+        memory.drop_pages(first + start / PAGE_BYTES..first + end.div_ceil(PAGE_BYTES))?;
         Ok(if end == range.end {
             len
         } else {
@@ -104,10 +109,15 @@ impl Vmo {
         let by_page = !matches!(memory.missing, Missing::Zero)
             || matches!(memory.backing, Backing::Contiguous(_))
             || memory.pins != 0;
-        let end = end.min(
-            (offset / PAGE_BYTES * PAGE_BYTES).saturating_add(if by_page { FEW } else { MANY }),
-        );
-        memory.zero_range(first, offset, end)?;
+        let most = if by_page { FEW } else { MANY };
+        let skips = end - offset > most && matches!(memory.missing, Missing::Zero);
+        let start = if skips {
+            memory.skip_missing(first, offset..end)
+        } else {
+            offset
+        };
+        let end = end.min((start / PAGE_BYTES * PAGE_BYTES).saturating_add(most));
+        memory.zero_range(first, start, end)?;
         Ok(end - offset)
     }
 
@@ -151,7 +161,12 @@ impl Vmo {
         let mut memory = memory.lock();
         let old = memory.pages();
         let mut wakes = Wakes::none();
-        let next = pages.max(old.saturating_sub(MANY));
+        let mut next = pages.max(old.saturating_sub(MANY));
+        if next > pages {
+            // What has no pages takes no time.
+            let last = memory.last_present(pages..old);
+            next = pages.max(last.map_or(0, |last| (last + 1).saturating_sub(MANY)));
+        }
         if next < old {
             if memory.any_pinned(&(pages..old))? {
                 return Err(ZxError::BadState);
@@ -321,6 +336,15 @@ impl Memory {
             return Ok(());
         }
         self.zero_around_pins(whole)
+    }
+
+    /// Where in a range of bytes of an object that begins at page `first` the first page is, or the end of the range.
+    fn skip_missing(&self, first: u64, range: Range<u64>) -> u64 {
+        let pages = range.start / PAGE_BYTES..range.end.div_ceil(PAGE_BYTES);
+        match self.first_present(first + pages.start..first + pages.end) {
+            Some(page) => range.start.max((page - first) * PAGE_BYTES),
+            None => range.end,
+        }
     }
 
     /// Lets pages go, from everywhere they are mapped too.
