@@ -11,6 +11,7 @@ use kernel_hal::VirtAddr;
 use zircon_object::object::{Handle, TypedObject};
 use zircon_object::vm::stream::At;
 use zircon_object::vm::{Stream, Vmo};
+use zx_abi::limits::PAGE_SIZE;
 use zx_abi::stream::{Iovec, SeekOrigin, StreamOptions, StreamWriteOptions};
 use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
 
@@ -176,7 +177,12 @@ fn write(
     let (buffers, total) = buffers(caller, vector, count)?;
     let vmo = stream.vmo();
     ask_for_buffers(caller, &buffers)?;
-    ask_for(caller, vmo, stream.start_of(at), total, u64::MAX)?;
+    let (start, content) = (stream.start_of(at), vmo.content_size());
+    if content < start && !content.is_multiple_of(PAGE_SIZE as u64) {
+        // What is behind the end of the content there becomes zero.
+        ask_for(caller, vmo, content, 1, 1)?;
+    }
+    ask_for(caller, vmo, start, total, u64::MAX)?;
     let range = stream.begin_write(at, total)?;
     copy(caller, &buffers, range, actual, |offset, buffer, len| {
         transfer(caller, vmo, offset, buffer, len, |offset, user, len| {

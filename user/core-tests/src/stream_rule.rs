@@ -2,14 +2,16 @@
 
 use alloc::vec;
 
-use libzx::{Mapping, Rights, Stream, ZxError, ZxResult};
+use libzx::{AsHandle, Mapping, Rights, Stream, Vmo, ZxError, ZxResult};
+use zx_abi::property::Property;
 use zx_abi::syscalls::SyscallId;
 
-use crate::check::{check_eq, fails, needs, ok, suite, Case};
+use crate::check::{check, check_eq, fails, needs, ok, suite, Case};
+use crate::demand::{Demand, Packet};
 use crate::memory::{arg, call, Edge, Scratch, BAD_ADDRESSES};
-use crate::pages::{pages, resizable, PAGE64};
+use crate::pages::{op, pages, resizable, same, stamp, stamp_of, PAGE64, ZERO};
 use crate::stream::{content, vectors, with_content, BOTH, CURRENT, END, START};
-use crate::world::World;
+use crate::world::{soon, World};
 
 suite! {
     "StreamRule":
@@ -26,6 +28,8 @@ suite! {
     rights_are_needed,
     wrong_types_and_handles_are_refused,
     the_count_is_optional_and_its_pointer_checked,
+    a_write_far_behind_the_end_returns_at_once,
+    a_write_behind_the_end_of_a_pagers_content_waits_for_its_page,
 }
 
 fn creation_checks_options_and_rights(_: &World) -> Case {
@@ -344,5 +348,69 @@ fn the_count_is_optional_and_its_pointer_checked(_: &World) -> Case {
             InvalidArgs
         );
     }
+    Ok(())
+}
+
+/// Bytes that no step of a gigabyte gets through in a second.
+const VERY_MUCH: u64 = 1 << 62;
+
+/// A second of work on a slow machine.
+fn is_late(begun: i64) -> bool {
+    libzx::time::now() - begun > 1_000_000_000
+}
+
+fn a_write_far_behind_the_end_returns_at_once(_: &World) -> Case {
+    needs!(StreamCreate);
+    let vmo = ok!(Vmo::create(2 * VERY_MUCH, 2));
+    let stream = ok!(Stream::create(BOTH, &vmo, 0));
+    let pages = [1, 5, 1 << 30, VERY_MUCH / PAGE64 - 1];
+    for page in pages {
+        ok!(stamp(&vmo, page, 7));
+    }
+    let begun = libzx::time::now();
+    check_eq!(ok!(stream.write_at(b"x", VERY_MUCH)), 1);
+    check!(!is_late(begun));
+    check_eq!(ok!(content(&vmo)), VERY_MUCH + 1);
+    for page in pages {
+        check_eq!(ok!(stamp_of(&vmo, page)), 0);
+    }
+    // The same of a call that zeroes, and of one that cuts off.
+    let begun = libzx::time::now();
+    ok!(op(&vmo, ZERO, 0, VERY_MUCH / PAGE64 + 1));
+    check_eq!(ok!(stamp_of(&vmo, VERY_MUCH / PAGE64)), 0);
+    check!(!is_late(begun));
+    ok!(stamp(&vmo, 1, 7));
+    ok!(stamp(&vmo, 1 << 30, 7));
+    ok!(vmo.set_size(2 * PAGE64));
+    check_eq!((ok!(vmo.size()), ok!(stamp_of(&vmo, 1))), (2 * PAGE64, 7));
+    check!(!is_late(begun));
+    Ok(())
+}
+
+fn a_write_behind_the_end_of_a_pagers_content_waits_for_its_page(_: &World) -> Case {
+    const KEY: u64 = 0x57;
+    needs!(StreamCreate);
+    let demand = ok!(Demand::new());
+    let vmo = ok!(demand.vmo(4, KEY));
+    ok!(vmo.set_property(Property::VmoContentSize, &100u64.to_le_bytes()));
+    let written = ok!(same(&vmo));
+    let writer = ok!(libzx::thread::spawn("writer", move || {
+        let _ = Stream::create(BOTH, &written, 0)
+            .and_then(|stream| stream.write_at(b"end", 2 * PAGE64));
+    }));
+    // The page where the content ends is zeroed in part, and the one that is written is filled in part.
+    for page in [0, 2] {
+        check_eq!(ok!(demand.next()), Packet::Read(KEY, page, 1));
+        ok!(demand.supply(&vmo, page, 1));
+    }
+    let ends = libzx::Signals::THREAD_TERMINATED;
+    ok!(writer.thread().wait_one(ends, soon()));
+    ok!(writer.join());
+    check_eq!(ok!(content(&vmo)), 2 * PAGE64 + 3);
+    let mut bytes = [0; 4];
+    ok!(vmo.read(&mut bytes, 2 * PAGE64));
+    check_eq!(bytes, *b"end\0");
+    check_eq!(ok!(stamp_of(&vmo, 0)), crate::demand::supplied(0));
+    check_eq!(ok!(stamp_of(&vmo, 1)), 0);
     Ok(())
 }
