@@ -6,10 +6,10 @@ use libzx::AsHandle;
 use libzx::{Signals, Vmo};
 use zx_abi::info::ThreadState;
 
-use crate::check::{check, check_eq, fail, ok, suite, Case};
+use crate::check::{check, check_eq, fail, home_only, ok, suite, Case};
 use crate::demand::{both_ways, page_shows, supplied, Demand, Outcome, Packet, Reader, Way};
 use crate::other_thread::is_in;
-use crate::pages::{committed, stamp, View};
+use crate::pages::{committed, op, stamp, View, ZERO};
 use crate::world::{sleep_ms, soon, World};
 
 suite! {
@@ -34,6 +34,7 @@ suite! {
     a_write_waits_for_its_page,
     keys_tell_vmos_apart,
     packets_of_a_pager_and_of_users_share_a_port,
+    zeroing_a_page_wakes_who_waits_for_it,
 }
 
 both_ways! {
@@ -384,5 +385,25 @@ fn packets_of_a_pager_and_of_users_share_a_port(_: &World) -> Case {
     ok!(demand.supply(&vmo, 0, 1));
     check_eq!(ok!(reader.outcome()), Outcome::Right);
     ok!(stamp(&vmo, 0, 1));
+    Ok(())
+}
+
+fn zeroing_a_page_wakes_who_waits_for_it(world: &World) -> Case {
+    home_only!(world);
+    let demand = ok!(Demand::new());
+    let vmo = ok!(demand.vmo(4, KEY));
+    let reader = ok!(Reader::start(&vmo, 0, 1, Way::Call));
+    check_eq!(ok!(demand.next()), Packet::Read(KEY, 0, 1));
+    let wider = ok!(Reader::start(&vmo, 1, 3, Way::Commit));
+    check_eq!(ok!(demand.next()), Packet::Read(KEY, 1, 3));
+    check!(reader.waits() && wider.waits());
+    ok!(op(&vmo, ZERO, 0, 3));
+    // It sees zero, which is not what the pager has.
+    check_eq!(ok!(reader.outcome()), Outcome::Wrong);
+    check!(wider.waits() && wider.is_busy());
+    // What was zeroed is not supplied any more, and the rest is enough.
+    ok!(demand.supply(&vmo, 1, 3));
+    check_eq!(ok!(wider.outcome()), Outcome::Right);
+    check_eq!(ok!(crate::pages::stamps(&vmo)), [0, 0, 0, supplied(3)]);
     Ok(())
 }

@@ -346,11 +346,15 @@ impl Memory {
         }
     }
 
-    /// Makes the page zero, whatever others have in its place.
-    pub(super) fn make_zero(&mut self, index: u64) -> ZxResult {
+    /// Makes the page zero, whatever others have in its place. Who waits for it waits no longer.
+    pub(super) fn make_zero(&mut self, index: u64, wakes: &mut Wakes) -> ZxResult {
         if self.present(index).is_none() {
             let frame = zeroed_frame().ok_or(ZxError::NoMemory)?;
-            return self.put(index, frame);
+            self.put(index, frame)?;
+            if let Missing::Pager(source) = &self.missing {
+                source.settled(index..index + 1, wakes);
+            }
+            return Ok(());
         }
         self.make_private(index, None)?;
         self.with_frame(index, |frame| frame.zero(0, crate::vm::PAGE));

@@ -117,8 +117,11 @@ impl Vmo {
             offset
         };
         let end = end.min((start / PAGE_BYTES * PAGE_BYTES).saturating_add(most));
-        memory.zero_range(first, start, end)?;
-        Ok(end - offset)
+        let mut wakes = Wakes::none();
+        let zeroed = memory.zero_range(first, start, end, &mut wakes);
+        drop(memory);
+        wakes.wake();
+        zeroed.map(|()| end - offset)
     }
 
     /// Whether a cache operation on the range is allowed; on x86 there is nothing else to do.
@@ -309,7 +312,7 @@ impl Vmo {
 
 impl Memory {
     /// Makes the bytes from `offset` to `end` of an object that begins at page `first` zero.
-    fn zero_range(&mut self, first: u64, offset: u64, end: u64) -> ZxResult {
+    fn zero_range(&mut self, first: u64, offset: u64, end: u64, wakes: &mut Wakes) -> ZxResult {
         let whole = offset.div_ceil(PAGE_BYTES)..end / PAGE_BYTES;
         if whole.start > whole.end {
             // Inside one page.
@@ -325,7 +328,7 @@ impl Memory {
         if !matches!(self.missing, Missing::Zero) {
             // A page that is not there would not be zero.
             for index in whole {
-                self.make_zero(index)?;
+                self.make_zero(index, wakes)?;
             }
             return Ok(());
         }
