@@ -4,6 +4,7 @@ mod mapping;
 mod model;
 mod pager;
 mod user;
+mod vast;
 mod vmar;
 mod vmar_model;
 mod vmo;

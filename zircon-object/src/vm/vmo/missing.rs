@@ -452,13 +452,23 @@ impl Memory {
 
     /// Copies every page that its parent has and it has not, so that what it sees changes only by itself.
     pub(super) fn settle(&mut self) -> ZxResult {
-        let Missing::Behind { pages, .. } = &self.missing else {
+        let Missing::Behind { of, first, pages } = &self.missing else {
             return Ok(());
         };
-        for index in 0..pages.load(Ordering::Relaxed).min(self.pages()) {
+        let (of, behind) = (of.clone(), *first);
+        let end = pages.load(Ordering::Relaxed).min(self.pages());
+        let mut next = 0;
+        loop {
+            let theirs = {
+                let (parent, start) = of.memory();
+                let offset = start + behind;
+                let found = parent.first_present(offset + next..offset + end);
+                found.map(|page| page - offset)
+            };
+            let Some(index) = theirs else { return Ok(()) };
             self.fill(index)?;
+            next = index + 1;
         }
-        Ok(())
     }
 
     /// Runs `use_page` on what stands for the page, which stays locked in its place meanwhile; `None` when that is zero.
