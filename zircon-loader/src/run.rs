@@ -94,14 +94,19 @@ async fn run(thread: &Arc<Thread>, mut context: Box<UserContext>, abi: &'static 
                 match thread.process().space().fault(addr, access_of(code)) {
                     Ok(()) => {}
                     Err(Fault::Pager) => {
-                        if let Some(page) = thread.process().space().ask_for(addr) {
+                        let can_be_had = match thread.process().space().ask_for(addr) {
+                            Ok(None) => true,
                             // Unless the pager says that it failed, the access is tried again and shows what became of the
                             // page.
-                            let wait = thread.block(BlockedOn::Pager, Deadline::NEVER, page);
-                            if let Ok(Err(_)) = wait.await {
-                                let cause = Cause::PageFault { addr, code };
-                                context = exception::raise(thread, context, cause).await;
+                            Ok(Some(page)) => {
+                                let wait = thread.block(BlockedOn::Pager, Deadline::NEVER, page);
+                                !matches!(wait.await, Ok(Err(_)))
                             }
+                            Err(_) => false,
+                        };
+                        if !can_be_had {
+                            let cause = Cause::PageFault { addr, code };
+                            context = exception::raise(thread, context, cause).await;
                         }
                     }
                     Err(_) => {

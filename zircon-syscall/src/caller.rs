@@ -393,6 +393,7 @@ impl<'a> Caller<'a> {
     ///
     /// # Errors
     /// - `InvalidArgs`: it cannot be resolved.
+    /// - `NoMemory`: a pager has to supply the page, and there is no memory to ask it.
     /// - `ShouldWait`: a pager has to supply the page. When this is what the call returns, the thread waits for the page and makes
     ///   the call again.
     #[cold]
@@ -402,7 +403,7 @@ impl<'a> Caller<'a> {
         }
         match self.process.space().fault(fault.addr, fault.access) {
             Ok(()) => Ok(()),
-            Err(Fault::Pager) => match self.process.space().ask_for(fault.addr) {
+            Err(Fault::Pager) => match self.process.space().ask_for(fault.addr)? {
                 Some(request) => Err(self.want_page(request, NeededFor::Buffer)),
                 None => Ok(()),
             },

@@ -181,7 +181,7 @@ pub(crate) async fn sys_process_write_memory(
 /// same bytes once more.
 #[cold]
 fn ask_for(caller: &Caller<'_>, process: &Process, vaddr: usize, len: usize) -> ZxResult {
-    match process.space().ask_for_range(vaddr, len) {
+    match process.space().ask_for_range(vaddr, len)? {
         Some(request) => Err(caller.want_page(request, NeededFor::Object)),
         None => Ok(()),
     }

@@ -223,7 +223,7 @@ fn ask_for_buffers(caller: &Caller<'_>, buffers: &[Iovec]) -> ZxResult {
         let missing = caller
             .process()
             .space()
-            .ask_for_range(buffer.buffer, buffer.capacity);
+            .ask_for_range(buffer.buffer, buffer.capacity)?;
         if let Some(request) = missing {
             return Err(caller.want_page(request, NeededFor::Buffer));
         }

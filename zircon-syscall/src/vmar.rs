@@ -183,7 +183,7 @@ pub(crate) async fn sys_vmar_op_range(
         let (at, len) = (address + done, (size - done).min(STEP));
         match vmar.op_range(op, at, len as u64) {
             Err(ZxError::ShouldWait) => {
-                if let Some(request) = vmar.space().ask_for_range(at, size - done) {
+                if let Some(request) = vmar.space().ask_for_range(at, size - done)? {
                     return Err(caller.want_page(request, NeededFor::Object));
                 }
             }

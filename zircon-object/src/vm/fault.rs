@@ -2,11 +2,11 @@
 
 use super::hw::mmu_flags;
 use super::space::AddressSpace;
-use super::vmo::{CommitAccess, Resolved};
+use super::vmo::{CommitAccess, Resolved, Vmo};
 use super::{PageRequest, Perms, PAGE};
 use kernel_hal::user::Access;
 use kernel_hal::{PhysAddr, VirtAddr};
-use zx_abi::ZxError;
+use zx_abi::{ZxError, ZxResult};
 
 /// Pages looked at beyond the faulting one; those that are there are mapped too.
 const AHEAD: usize = 15;
@@ -106,26 +106,37 @@ impl AddressSpace {
 
 impl AddressSpace {
     /// Asks the pager for the page at an address, after [`Fault::Pager`]. `None` when the access can be tried again at once.
-    pub fn ask_for(&self, addr: VirtAddr) -> Option<PageRequest> {
+    ///
+    /// # Errors
+    /// - `NoMemory`: the kernel heap is exhausted.
+    pub fn ask_for(&self, addr: VirtAddr) -> ZxResult<Option<PageRequest>> {
         let tree = self.tree.lock();
-        let place = tree.find_mapping(addr)?;
+        let Some(place) = tree.find_mapping(addr) else {
+            return Ok(None);
+        };
         let offset = place.offset_of(addr & !(PAGE - 1));
         let vmo = place.mapping.vmo.clone();
         drop(tree);
-        // Failure shows again when the access is tried.
-        vmo.ask_for(offset, PAGE as u64, 1).ok().flatten()
+        ask(&vmo, offset, PAGE as u64, 1)
     }
 }
 
 impl AddressSpace {
     /// Asks pagers for pages of a range that are mapped and missing, as many as adjoin each other from the first one on.
-    pub fn ask_for_range(&self, addr: VirtAddr, len: usize) -> Option<PageRequest> {
-        let end = addr.checked_add(len)?;
+    ///
+    /// # Errors
+    /// - `NoMemory`: the kernel heap is exhausted.
+    pub fn ask_for_range(&self, addr: VirtAddr, len: usize) -> ZxResult<Option<PageRequest>> {
+        let Some(end) = addr.checked_add(len) else {
+            return Ok(None);
+        };
         let mut at = addr;
         while at < end {
             let (vmo, offset, room) = {
                 let tree = self.tree.lock();
-                let place = tree.find_mapping(at)?;
+                let Some(place) = tree.find_mapping(at) else {
+                    return Ok(None);
+                };
                 (
                     place.mapping.vmo.clone(),
                     place.offset_of(at),
@@ -134,13 +145,22 @@ impl AddressSpace {
             };
             if vmo.is_pager_backed() {
                 let len = room.min(end - at) as u64;
-                if let Some(request) = vmo.ask_for(offset, len, u64::MAX).ok().flatten() {
-                    return Some(request);
+                if let Some(request) = ask(&vmo, offset, len, u64::MAX)? {
+                    return Ok(Some(request));
                 }
             }
             at += room;
         }
-        None
+        Ok(None)
+    }
+}
+
+/// Asks a VMO's pager. That pages will never come shows again when the access is tried, but not that there is no memory to ask.
+fn ask(vmo: &Vmo, offset: u64, len: u64, most: u64) -> ZxResult<Option<PageRequest>> {
+    match vmo.ask_for(offset, len, most) {
+        Err(ZxError::NoMemory) => Err(ZxError::NoMemory),
+        Err(_) => Ok(None),
+        asked => asked,
     }
 }
 
