@@ -38,9 +38,11 @@ async fn live(thread: Arc<Thread>, context: Box<UserContext>, abi: &'static Vdso
     thread.enter_cpu();
     let context = exception::announce_start(&thread, context).await;
     run(&thread, context, abi).await;
-    raise::announce_exit(&thread).await;
-    let process = thread.process().clone();
+    if thread.process().debugger_channel().is_bound() {
+        raise::announce_exit(&thread).await;
+    }
     if thread.ended() == Last::Yes {
+        let process = thread.process().clone();
         drop(thread);
         process.teardown().await;
     }

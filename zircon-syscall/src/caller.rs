@@ -98,11 +98,12 @@ impl<'a> Caller<'a> {
     /// The calls of `thread`, as its vDSO makes them.
     #[must_use]
     pub fn new(thread: &'a Arc<Thread>, abi: &'a VdsoAbi) -> Self {
+        let process = thread.process();
         Self {
             thread,
-            process: thread.process(),
+            process,
             attention: AtomicU32::new(0),
-            vdso_base: AtomicUsize::new(0),
+            vdso_base: AtomicUsize::new(process.space().vdso_base().unwrap_or(0)),
             interrupted_call: Mutex::new(None),
             wanted_page: Mutex::new(None),
             deferred: Mutex::new(Deferred::default()),

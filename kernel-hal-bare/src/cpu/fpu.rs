@@ -20,6 +20,8 @@ const MXCSR_RESET: u32 = 0x1f80;
 const MXCSR_OFFSET: usize = 24;
 const XSTATE_BV_OFFSET: usize = 512;
 const XSAVE_HEADER_END: usize = 576;
+/// Where the registers of the x87 unit are.
+const X87_STACK: core::ops::Range<usize> = 32..160;
 const BASES_BYTES: usize = size_of::<[u64; 2]>();
 const RFLAGS_RESERVED_ONE: u64 = 2;
 
@@ -272,9 +274,12 @@ hal_impl! {
         let len = (image_lines() + 1) * LINE_BYTES;
         if METHOD.load(Ordering::Relaxed) != FXSAVE {
             // All components in their initial state: neither the CPU nor anybody else looks at what the bytes of one in that
-            // state say, but for MXCSR.
+            // state say, but for MXCSR. Those of the x87 unit are cleared all the same: when that is used, some CPUs leave what
+            // it does not need as it was.
             if let Some(mut state) = VectorState::used(len) {
                 let bytes = state.lines_mut().as_flattened_bytes_mut();
+                bytes[..MXCSR_OFFSET].fill(0);
+                bytes[X87_STACK].fill(0);
                 bytes[MXCSR_OFFSET..MXCSR_OFFSET + 4].copy_from_slice(&MXCSR_RESET.to_le_bytes());
                 bytes[XSTATE_BV_OFFSET..XSAVE_HEADER_END].fill(0);
                 bytes[len - LINE_BYTES..len - LINE_BYTES + BASES_BYTES].fill(0);

@@ -312,8 +312,8 @@ impl Thread {
         let waits_since = task.and_then(|task| task.queued_since());
         let waited = waits_since.map_or(0, |since| time::ticks().wrapping_sub(since));
         Runtime {
-            cpu_ns: self.runtime_ns(),
-            queue_ns: runtime::ns_of_ticks(share.queue_ticks.load(Relaxed) + waited),
+            cpu_ticks: share.runtime_ticks.load(Relaxed) + share.on_cpu_ticks(),
+            queue_ticks: share.queue_ticks.load(Relaxed) + waited,
         }
     }
 }
@@ -321,16 +321,26 @@ impl Thread {
 /// What a task has had of the CPU.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Runtime {
+    cpu_ticks: i64,
+    queue_ticks: i64,
+}
+
+impl Runtime {
     /// Time on a CPU, ns.
-    pub cpu_ns: i64,
-    /// Time for which it was ready and others ran, ns.
-    pub queue_ns: i64,
+    pub fn cpu_ns(&self) -> i64 {
+        runtime::ns_of_ticks(self.cpu_ticks)
+    }
+
+    /// Time for which it was ready and others had the CPU, ns.
+    pub fn queue_ns(&self) -> i64 {
+        runtime::ns_of_ticks(self.queue_ticks)
+    }
 }
 
 impl core::ops::AddAssign for Runtime {
     fn add_assign(&mut self, more: Self) {
-        self.cpu_ns += more.cpu_ns;
-        self.queue_ns += more.queue_ns;
+        self.cpu_ticks += more.cpu_ticks;
+        self.queue_ticks += more.queue_ticks;
     }
 }
 

@@ -174,8 +174,8 @@ pub(crate) fn sys_object_get_info(
         InfoTopic::TaskRuntime => {
             let runtime = task_runtime(caller, handle)?;
             sink.one(&TaskRuntimeInfo {
-                cpu_time: runtime.cpu_ns,
-                queue_time: runtime.queue_ns,
+                cpu_time: runtime.cpu_ns(),
+                queue_time: runtime.queue_ns(),
             })
         }
         InfoTopic::TaskStats => {
