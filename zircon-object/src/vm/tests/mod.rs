@@ -6,6 +6,7 @@ mod pager;
 mod user;
 mod vast;
 mod vmar;
+mod vmar_end;
 mod vmar_model;
 mod vmo;
 

@@ -1,7 +1,12 @@
 //! The end of regions and mappings: unmapping ranges, destroying regions, the end of an address space in steps.
+//!
+//! Between two steps others change the address space, also what is being destroyed: they may destroy a part of it or all of it, or
+//! let go of the objects of its regions. So each step begins at the region it is about and finds out what is left. What is below a
+//! region is no tree any more from when it is destroyed: its regions are taken out of it into a list, so that programs may nest
+//! them as deep as they like.
 
 use super::children::Children;
-use super::region::{Child, Mapping, Region, RegionId, What};
+use super::region::{Child, Mapping, RegionId, Standing, What};
 use super::tree::RegionTree;
 use crate::vm::hw::Hw;
 use crate::vm::vmo::Vmo;
@@ -34,7 +39,7 @@ pub enum Rest {
 /// Translations that one step takes away, give or take some: well below a millisecond.
 pub(in crate::vm) const STEP_PAGES: usize = 8192;
 
-/// For how many pages a mapping counts in a step, whatever its size.
+/// For how many pages a mapping or a region counts in a step, whatever its size.
 const MAPPING: usize = 16;
 
 impl RegionTree {
@@ -127,12 +132,16 @@ impl RegionTree {
                 What::Mapping(_) => child.shorten(hw, room, &mut budget),
             };
             if left == Rest::Nothing {
-                if let Some(Child {
-                    what: What::Mapping(mapping),
-                    ..
-                }) = self.region_mut(id)?.children.remove(at)
-                {
-                    removed.push(*mapping);
+                match self.region_mut(id)?.children.remove(at) {
+                    Some(Child {
+                        what: What::Mapping(mapping),
+                        ..
+                    }) => removed.push(*mapping),
+                    Some(Child {
+                        what: What::Region(inner),
+                        ..
+                    }) => self.gone(inner),
+                    None => {}
                 }
             }
         }
@@ -146,14 +155,16 @@ impl RegionTree {
         pages: usize,
         removed: &mut Removed,
     ) -> ZxResult<Rest> {
-        let region = self.region_mut(id)?;
-        let (base, parent) = (region.base, region.parent);
         if self.bury(hw, id, removed, &mut { pages }) == Rest::More {
             return Ok(Rest::More);
         }
-        if let Some(parent) = parent {
+        let region = self.region_mut(id)?;
+        let base = region.base;
+        // Whoever destroys what is around it may have taken it out before.
+        if let Some(parent) = region.parent() {
             let siblings = &mut self.region_mut(parent)?.children;
             siblings.remove(siblings.first_behind(base));
+            self.gone(id);
         }
         Ok(Rest::Nothing)
     }
@@ -167,7 +178,7 @@ impl RegionTree {
     }
 
     /// Marks a region and all below it dead and takes its mappings out, from the highest address down, until the budget is used
-    /// up. Depth first without recursion: programs choose the depth.
+    /// up.
     fn bury(
         &mut self,
         hw: &Arc<Hw>,
@@ -175,51 +186,91 @@ impl RegionTree {
         removed: &mut Removed,
         budget: &mut usize,
     ) -> Rest {
-        let mut at = id;
-        // What is above the last mapping that is left is gone.
-        let Some(end) = self.region(id).map(Region::end) else {
-            return Rest::Nothing;
-        };
         loop {
-            let Ok(region) = self.region_mut(at) else {
+            let Ok(region) = self.region_mut(id) else {
                 return Rest::Nothing;
             };
             region.alive = false;
+            let (at, end) = (region.doomed.unwrap_or(id), region.end());
+            // What is above the last child is gone, unless whoever destroys what is around this region works on that.
+            let is_alone = at == id && !matches!(region.standing, Standing::Doomed(_));
+            let Ok(region) = self.region_mut(at) else {
+                return Rest::Nothing;
+            };
             let start = region
                 .children
                 .before_last()
                 .map_or(region.base, Child::end);
-            match region.children.last_mut() {
-                Some(child) => match child.what {
-                    What::Region(inner) => at = inner,
-                    What::Mapping(_) => {
-                        if *budget == 0 || child.shorten(hw, start..end, budget) == Rest::More {
-                            return Rest::More;
-                        }
-                        if let Some(Child {
-                            what: What::Mapping(mapping),
-                            ..
-                        }) = region.children.pop()
-                        {
-                            removed.push(*mapping);
-                        }
-                    }
-                },
-                None => {
-                    let parent = region.parent;
-                    region.children = Children::new();
-                    if !region.has_object {
-                        self.free(at);
-                    }
-                    let Some(parent) = parent.filter(|_| at != id) else {
-                        return Rest::Nothing;
-                    };
-                    if let Ok(parent) = self.region_mut(parent) {
-                        parent.children.pop();
-                    }
-                    at = parent;
+            let Some(child) = region.children.last_mut() else {
+                region.children = Children::new();
+                if at == id {
+                    return Rest::Nothing;
                 }
+                if *budget == 0 {
+                    return Rest::More;
+                }
+                *budget = budget.saturating_sub(MAPPING);
+                self.undoom_first(id, at);
+                continue;
+            };
+            if *budget == 0 {
+                return Rest::More;
             }
+            let left = match &child.what {
+                What::Mapping(_) if is_alone => child.shorten(hw, start..end, budget),
+                What::Mapping(_) => child.shorten(hw, child.base..child.end(), budget),
+                What::Region(_) => {
+                    *budget = budget.saturating_sub(MAPPING);
+                    Rest::Nothing
+                }
+            };
+            if left == Rest::More {
+                return Rest::More;
+            }
+            match region.children.pop().map(|child| child.what) {
+                Some(What::Mapping(mapping)) => removed.push(*mapping),
+                Some(What::Region(inner)) => self.doom(id, inner),
+                None => {}
+            }
+        }
+    }
+
+    /// Puts a region that was taken out in front of the doomed ones of `id`.
+    fn doom(&mut self, id: RegionId, inner: RegionId) {
+        let next = self.region(id).and_then(|region| region.doomed);
+        if let Ok(inner) = self.region_mut(inner) {
+            inner.alive = false;
+            inner.standing = Standing::Doomed(next);
+        }
+        if let Ok(region) = self.region_mut(id) {
+            region.doomed = Some(inner);
+        }
+    }
+
+    /// The first doomed region of `id` has no children any more. If it has doomed ones itself, because someone destroys it too,
+    /// the first of them goes over to `id`; otherwise it is gone.
+    fn undoom_first(&mut self, id: RegionId, first: RegionId) {
+        let Ok(region) = self.region_mut(first) else {
+            return;
+        };
+        if let Some(inner) = region.doomed {
+            let next = self.next_doomed(inner);
+            if let Ok(region) = self.region_mut(first) {
+                region.doomed = next;
+            }
+            return self.doom(id, inner);
+        }
+        let next = self.next_doomed(first);
+        if let Ok(region) = self.region_mut(id) {
+            region.doomed = next;
+        }
+        self.gone(first);
+    }
+
+    fn next_doomed(&self, id: RegionId) -> Option<RegionId> {
+        match self.region(id)?.standing {
+            Standing::Doomed(next) => next,
+            _ => None,
         }
     }
 
@@ -227,7 +278,17 @@ impl RegionTree {
     pub(super) fn object_gone(&mut self, id: RegionId) {
         if let Ok(region) = self.region_mut(id) {
             region.has_object = false;
-            if !region.alive {
+            if matches!(region.standing, Standing::Gone) {
+                self.free(id);
+            }
+        }
+    }
+
+    /// A dead region without children was taken out.
+    fn gone(&mut self, id: RegionId) {
+        if let Ok(region) = self.region_mut(id) {
+            region.standing = Standing::Gone;
+            if !region.has_object {
                 self.free(id);
             }
         }

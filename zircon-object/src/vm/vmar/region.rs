@@ -19,10 +19,24 @@ pub(super) struct Region {
     pub(super) len: usize,
     /// CAN_MAP_* and COMPACT.
     pub(super) options: VmOptions,
-    pub(super) parent: Option<RegionId>,
+    pub(super) standing: Standing,
     pub(super) children: Children,
+    /// The first of the regions that were taken out of it when it was destroyed and are not empty yet.
+    pub(super) doomed: Option<RegionId>,
     pub(super) alive: bool,
     pub(super) has_object: bool,
+}
+
+/// Where a region belongs.
+pub(super) enum Standing {
+    /// It is the root.
+    Root,
+    /// It is among the children of this one.
+    Inside(RegionId),
+    /// It is in a list of doomed regions, and this one follows.
+    Doomed(Option<RegionId>),
+    /// Nowhere: only its VMAR object is left.
+    Gone,
 }
 
 pub(super) struct Child {
@@ -73,6 +87,14 @@ pub(super) struct NewMapping<'a> {
 impl Region {
     pub(super) fn end(&self) -> VirtAddr {
         self.base + self.len
+    }
+
+    /// The one that it is a child of.
+    pub(super) fn parent(&self) -> Option<RegionId> {
+        match self.standing {
+            Standing::Inside(parent) => Some(parent),
+            Standing::Root | Standing::Doomed(_) | Standing::Gone => None,
+        }
     }
 
     pub(super) fn child_at(&self, addr: VirtAddr) -> Option<&Child> {

@@ -5,7 +5,7 @@
 
 use super::children::Children;
 use super::gap::{find, Dice, Wish};
-use super::region::{Child, Mapping, NewMapping, Place, Region, RegionId, What};
+use super::region::{Child, Mapping, NewMapping, Place, Region, RegionId, Standing, What};
 use crate::alloc_try::{try_box, TryPush};
 use crate::vm::hw::{mmu_flags, Hw};
 use crate::vm::registry::{MapToken, View};
@@ -39,8 +39,9 @@ impl RegionTree {
             base,
             len,
             options,
-            parent: None,
+            standing: Standing::Root,
             children: Children::new(),
+            doomed: None,
             alive: true,
             has_object: true,
         }))?;
@@ -127,8 +128,9 @@ impl RegionTree {
             base,
             len,
             options,
-            parent: Some(parent),
+            standing: Standing::Inside(parent),
             children: Children::new(),
+            doomed: None,
             alive: true,
             has_object: true,
         };

@@ -74,7 +74,7 @@ impl RegionTree {
         loop {
             let Some(child) = region.children.get(place) else {
                 // Up again: go on behind this region in its parent.
-                let Some(parent) = region.parent.and_then(|parent| self.region(parent)) else {
+                let Some(parent) = region.parent().and_then(|parent| self.region(parent)) else {
                     return;
                 };
                 place = parent
