@@ -34,7 +34,10 @@ pub(crate) const MAP_STEP: u64 = 16 << 20;
 impl Unfinished {
     fn step(&mut self) -> ZxResult<Rest> {
         match self {
-            Self::Unmap { vmar, addr, len } => vmar.unmap_step(*addr, *len),
+            Self::Unmap { vmar, addr, len } => {
+                *len = vmar.unmap_step(*addr, *len)?;
+                Ok(if *len == 0 { Rest::Nothing } else { Rest::More })
+            }
             Self::Destroy(vmar) => vmar.destroy_rest(),
             Self::Resize { vmo, size } => vmo.set_size_step(*size),
             Self::MapRange { vmar, addr, len } => {

@@ -122,7 +122,8 @@ pub(crate) fn sys_vmar_unmap(
     len: u64,
 ) -> ZxResult {
     let vmar = caller.get::<Vmar>(handle, Rights::empty())?;
-    if vmar.unmap_step(addr, len)? == Rest::More {
+    let len = vmar.unmap_step(addr, len)?;
+    if len != 0 {
         caller.leave_unfinished(Unfinished::Unmap { vmar, addr, len });
     }
     Ok(())

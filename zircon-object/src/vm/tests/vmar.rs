@@ -383,7 +383,8 @@ fn what_is_long_is_unmapped_and_destroyed_in_steps_from_the_end() {
     let at = map_at(&region, RW, 0, &vmo, PAGES).unwrap();
     map_at(&region, RW, 30_000, &vmo, 1).unwrap();
     poke(root.space(), at, 5).unwrap();
-    assert_eq!(region.unmap_step(at, PAGES * PAGE_BYTES), Ok(Rest::More));
+    let left = region.unmap_step(at, PAGES * PAGE_BYTES).unwrap();
+    assert!((PAGE_BYTES..PAGES * PAGE_BYTES).contains(&left));
     assert_eq!(peek(root.space(), at), Ok(5));
     assert!(root.space().stats().mapped < (PAGES + 1) * PAGE_BYTES);
     assert_eq!(region.unmap(at, PAGES * PAGE_BYTES), Ok(()));

@@ -26,12 +26,13 @@ fn a_region_that_is_let_go_of_while_it_ends_loses_no_mapping() {
     let region = long_region(&root, 0);
     let at = map_at(&region, RW, 0, &shown, LONG).unwrap();
     poke(root.space(), at, 5).unwrap();
-    assert_eq!(root.unmap_step(at, LONG * PAGE_BYTES), Ok(Rest::More));
+    let left = root.unmap_step(at, LONG * PAGE_BYTES).unwrap();
+    assert_ne!(left, 0);
     drop(region);
     // Its number must not be given out while it is in use.
     let stranger = long_region(&root, LONG);
     map_at(&stranger, RW, 0, &other, 1).unwrap();
-    while root.unmap_step(at, LONG * PAGE_BYTES) == Ok(Rest::More) {}
+    assert_eq!(root.unmap(at, left), Ok(()));
     assert_eq!((shown.mapping_count(), other.mapping_count()), (0, 1));
     assert_eq!(peek(root.space(), at), Err(Fault::NotMapped));
     assert_eq!(root.space().stats().mapped, PAGE_BYTES);
@@ -113,4 +114,18 @@ fn very_many_regions_end_in_steps() {
     while outermost.destroy_rest().unwrap() == Rest::More {}
     assert_eq!(shown.mapping_count(), 0);
     assert_eq!(long_region(&root, 0).base_addr(), outermost.base_addr());
+}
+
+#[test]
+fn what_is_mapped_meanwhile_where_an_unmap_has_been_stays() {
+    let _balance = start();
+    let root = root();
+    let (shown, other) = (vmo(1), vmo(1));
+    let at = map_at(&root, RW, 0, &shown, LONG).unwrap();
+    let left = root.unmap_step(at, LONG * PAGE_BYTES).unwrap();
+    assert_ne!(left, 0);
+    let new = map_at(&root, RW, 19_990, &other, 1).unwrap();
+    assert_eq!(root.unmap(at, left), Ok(()));
+    assert_eq!((shown.mapping_count(), other.mapping_count()), (0, 1));
+    assert_eq!(peek(root.space(), new), Ok(0));
 }

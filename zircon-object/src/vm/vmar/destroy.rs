@@ -97,7 +97,8 @@ impl RegionTree {
     }
 
     /// One step of taking out the mappings and whole regions of a range: translations of about `pages` pages go. Mappings at the
-    /// edges are cut first.
+    /// edges are cut first. Returns where what is left of the range ends: at its start when nothing is. Behind that others may
+    /// map something new, which the next step should leave alone.
     ///
     /// # Errors
     /// - `NoMemory`: no memory to cut a mapping; nothing is unmapped.
@@ -108,24 +109,26 @@ impl RegionTree {
         range: &Range<VirtAddr>,
         pages: usize,
         removed: &mut Removed,
-    ) -> ZxResult<Rest> {
+    ) -> ZxResult<VirtAddr> {
         self.split_at(hw, id, range.start)?;
         self.split_at(hw, id, range.end)?;
         let mut budget = pages;
+        let mut end = range.end;
         loop {
             let region = self.region_mut(id)?;
-            let Some(at) = region.children.last_before(range.end) else {
-                return Ok(Rest::Nothing);
+            let Some(at) = region.children.last_before(end) else {
+                return Ok(range.start);
             };
             let room = region.children.room_around(at, region.base..region.end());
             let Some(child) = region.children.get_mut(at) else {
-                return Ok(Rest::Nothing);
+                return Ok(range.start);
             };
             if child.end() <= range.start {
-                return Ok(Rest::Nothing);
+                return Ok(range.start);
             }
+            end = child.end();
             if budget == 0 {
-                return Ok(Rest::More);
+                return Ok(end);
             }
             let left = match child.what {
                 What::Region(inner) => self.bury(hw, inner, removed, &mut budget),

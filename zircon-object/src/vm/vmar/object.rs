@@ -188,7 +188,7 @@ impl Vmar {
                 &place,
                 STEP_PAGES,
                 &mut removed,
-            )? == Rest::More
+            )? != base
             {
                 kernel_hal::cpu::interrupt_window();
             }
@@ -219,26 +219,30 @@ impl Vmar {
     /// - `AccessDenied`: the vDSO's code is there.
     /// - `NoMemory`: no memory for the second part of a mapping that is cut; nothing is unmapped.
     pub fn unmap(&self, addr: VirtAddr, len: u64) -> ZxResult {
-        while self.unmap_step(addr, len)? == Rest::More {
+        let mut left = self.unmap_step(addr, len)?;
+        while left != 0 {
             kernel_hal::cpu::interrupt_window();
+            left = self.unmap_step(addr, left)?;
         }
         Ok(())
     }
 
-    /// One step of [`Vmar::unmap`], to be repeated with the same arguments until nothing is left.
+    /// One step of [`Vmar::unmap`], from the end. Returns how many bytes from `addr` on are left for the next one; what others map
+    /// behind them in the meantime is not touched.
     ///
     /// # Errors
     /// As [`Vmar::unmap`].
-    pub fn unmap_step(&self, addr: VirtAddr, len: u64) -> ZxResult<Rest> {
+    pub fn unmap_step(&self, addr: VirtAddr, len: u64) -> ZxResult<u64> {
         let mut removed = Removed::default();
         let mut tree = self.space.tree.lock();
         let range = self.range(&tree, addr, len)?;
         let hw = &self.space.hw;
         let result = if tree.unmap_one(hw, self.region, &range, &mut removed)? {
-            Ok(Rest::Nothing)
+            Ok(0)
         } else {
             tree.check_unmap(self.region, &range)?;
             tree.unmap_step(hw, self.region, &range, STEP_PAGES, &mut removed)
+                .map(|end| (end - addr) as u64)
         };
         drop(tree);
         drop(removed);
