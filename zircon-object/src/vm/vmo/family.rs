@@ -1,6 +1,7 @@
 //! Who descends from whom: the number of children, `ZERO_CHILDREN`, and whose stamps on shared pages still count.
 //!
-//! A VMO that dies while it has children leaves a mark, so that its children go on counting for its nearest living ancestor.
+//! A VMO that dies while it has children leaves a mark, so that its children go on counting for its nearest living ancestor. Where
+//! there is but one child, its parent's parent becomes its parent instead: there are never more marks than living members.
 
 use super::object::{Origin, Vmo};
 use crate::alloc_try::try_arc;
@@ -24,8 +25,9 @@ struct Member {
     vmo: Option<Weak<Vmo>>,
     /// Children that users see: living ones, and living ones of dead ones.
     children: usize,
-    /// Members whose `parent` this is.
+    /// Members whose `parent` this is, and the sum of their koids: of a single one, its koid.
     links: usize,
+    link_sum: u64,
 }
 
 impl Family {
@@ -45,7 +47,7 @@ impl Family {
             insert(&mut members, Member::new(child))?;
             let member = get_mut(&mut members, parent.base.koid()).ok_or(ZxError::Internal)?;
             member.children += 1;
-            member.links += 1;
+            member.link(child.base.koid());
             parent
                 .base
                 .signals()
@@ -120,7 +122,18 @@ impl Member {
             vmo: Some(Arc::downgrade(vmo)),
             children: 0,
             links: 0,
+            link_sum: 0,
         }
+    }
+
+    fn link(&mut self, koid: Koid) {
+        self.links += 1;
+        self.link_sum = self.link_sum.wrapping_add(koid.0);
+    }
+
+    fn unlink(&mut self, koid: Koid) {
+        self.links -= 1;
+        self.link_sum = self.link_sum.wrapping_sub(koid.0);
     }
 }
 
@@ -138,15 +151,90 @@ fn get_mut(members: &mut [Member], koid: Koid) -> Option<&mut Member> {
     members.get_mut(at)
 }
 
-/// Removes the dead member, and dead ancestors to which nobody links any more.
+/// Removes the dead member and dead ancestors, as far as no more than one links to each.
 fn remove_marks(members: &mut Vec<Member>, mut koid: Koid) {
     while let Ok(at) = members.binary_search_by_key(&koid, |member| member.koid) {
-        if members[at].vmo.is_some() || members[at].links != 0 {
+        if members[at].vmo.is_some() || members[at].links > 1 {
             return;
         }
-        koid = members.remove(at).parent;
-        if let Some(parent) = get_mut(members, koid) {
-            parent.links -= 1;
+        let mark = members.remove(at);
+        let only = (mark.links == 1).then_some(Koid(mark.link_sum));
+        if let Some(child) = only.and_then(|only| get_mut(members, only)) {
+            child.parent = mark.parent;
         }
+        if let Some(parent) = get_mut(members, mark.parent) {
+            parent.unlink(koid);
+            if let Some(only) = only {
+                parent.link(only);
+            }
+        }
+        koid = mark.parent;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vm::vmo::{ChildKind, Resizable};
+
+    fn snapshot(of: &Arc<Vmo>) -> Arc<Vmo> {
+        of.create_child(ChildKind::Snapshot, Resizable::No, 0, 4096)
+            .unwrap()
+    }
+
+    fn members(vmo: &Vmo) -> usize {
+        let family = vmo.family.lock().clone().unwrap();
+        let members = family.members.lock();
+        members.len()
+    }
+
+    fn children<const N: usize>(of: [&Arc<Vmo>; N]) -> [usize; N] {
+        of.map(|vmo| {
+            vmo.family
+                .lock()
+                .clone()
+                .unwrap()
+                .children_of(vmo.base.koid())
+        })
+    }
+
+    #[test]
+    fn generations_that_are_gone_leave_no_marks() {
+        kernel_hal_hosted::init();
+        let first = Vmo::new(4096, Resizable::No).unwrap();
+        let mut last = snapshot(&first);
+        for _ in 0..1000 {
+            last = snapshot(&last);
+        }
+        assert_eq!((members(&first), children([&first, &last])), (2, [1, 0]));
+        drop(first);
+        assert_eq!(members(&last), 1);
+        for _ in 0..1000 {
+            last = snapshot(&last);
+        }
+        assert_eq!((members(&last), children([&last])), (1, [0]));
+    }
+
+    #[test]
+    fn whoever_goes_first_children_count_for_the_nearest_one_that_lives() {
+        kernel_hal_hosted::init();
+        let root = Vmo::new(4096, Resizable::No).unwrap();
+        let branch = snapshot(&root);
+        let (left, right) = (snapshot(&branch), snapshot(&branch));
+        let (low, lower) = (snapshot(&right), snapshot(&right));
+        assert_eq!(children([&root, &branch, &right]), [1, 2, 2]);
+        drop(right);
+        assert_eq!(children([&root, &branch]), [1, 3]);
+        drop(branch);
+        assert_eq!(children([&root]), [3]);
+        drop(low);
+        assert_eq!((members(&root), children([&root])), (4, [2]));
+        drop(left);
+        assert_eq!((members(&root), children([&root])), (2, [1]));
+        let lowest = snapshot(&lower);
+        drop(lower);
+        assert_eq!((members(&root), children([&root, &lowest])), (2, [1, 0]));
+        drop(lowest);
+        assert_eq!((members(&root), children([&root])), (1, [0]));
     }
 }
