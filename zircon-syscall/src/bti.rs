@@ -99,7 +99,8 @@ pub(crate) fn sys_bti_pin(
         token.unpin();
         return told;
     }
-    caller.give(Handle::new(token)?, pmt)
+    let handle = Handle::new(token.clone()).inspect_err(|_| token.unpin())?;
+    caller.give(handle, pmt)
 }
 
 /// Rights on the VMO that the permissions need.

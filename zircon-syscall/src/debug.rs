@@ -32,10 +32,8 @@ pub(crate) fn sys_debuglog_create(
     } else {
         (Reading::No, DebugLog::DEFAULT_RIGHTS)
     };
-    caller.give(
-        Handle::with_rights(DebugLog::create(reading)?, rights)?,
-        out,
-    )
+    let handle = Handle::first(DebugLog::create(reading)?, rights)?;
+    caller.give(handle, out)
 }
 
 /// Writes a line to the log; a longer one is cut.

@@ -5,7 +5,7 @@ use kernel_hal::irq::Trigger;
 use kernel_hal::user::UserOut;
 use zircon_object::dev::resource::Extent;
 use zircon_object::dev::{Interrupt, Resource};
-use zircon_object::object::Handle;
+use zircon_object::object::{Handle, TypedObject};
 use zircon_object::signal::Port;
 use zircon_object::task::{BlockedOn, Deadline};
 use zx_abi::device::{InterruptBind, InterruptMode, InterruptOptions, ResourceKind};
@@ -48,10 +48,9 @@ pub(crate) fn sys_interrupt_create(
         InterruptMode::LevelHigh => Some(Trigger::LevelHigh),
         InterruptMode::EdgeBoth => return Err(ZxError::InvalidArgs),
     };
-    caller.give(
-        Handle::new(Interrupt::create_line(src_num, trigger)?)?,
-        out_handle,
-    )
+    let interrupt = Interrupt::create_line(src_num, trigger)?;
+    let handle = Handle::first(interrupt, Interrupt::DEFAULT_RIGHTS)?;
+    caller.give(handle, out_handle)
 }
 
 /// Binds an interrupt to a port, or takes that back.

@@ -6,7 +6,7 @@ use kernel_hal::ports::PORTS;
 use kernel_hal::user::{UserIn, UserOut};
 use zircon_object::dev::resource::{Extent, Sharing};
 use zircon_object::dev::Resource;
-use zircon_object::object::{Handle, KernelObject};
+use zircon_object::object::{Handle, KernelObject, TypedObject};
 use zx_abi::device::ResourceKind;
 use zx_abi::{HandleValue, Rights, ZxError, ZxResult};
 
@@ -62,7 +62,8 @@ pub(crate) fn sys_resource_create(
         caller.read_name(name, name_size)?
     };
     let resource = Resource::create(kind, sharing, extent, &name[..len])?;
-    caller.give(Handle::new(resource)?, resource_out)
+    let handle = Handle::first(resource, Resource::DEFAULT_RIGHTS)?;
+    caller.give(handle, resource_out)
 }
 
 /// Lets the calling process use I/O ports.

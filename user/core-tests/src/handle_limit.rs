@@ -9,19 +9,27 @@ use libzx::{
 };
 use mini_process::{Code, MiniProcess};
 use zx_abi::exception::ExceptionChannelOptions;
-use zx_abi::info::ProcessHandleStatsInfo;
+use zx_abi::info::{BtiInfo, ProcessHandleStatsInfo};
 use zx_abi::profile::{ProfileFlags, ProfileInfo};
 use zx_abi::syscalls::SyscallId;
 use zx_abi::{InfoTopic, ObjectType, ZxError};
 
 use crate::check::{check, check_eq, fail, fails, home_only, ok, suite, Case, Outcome};
 use crate::memory::{arg, call, Scratch};
+use crate::pages::device;
 use crate::world::{soon, World};
 
 suite! {
     "HandleLimit":
     calls_that_create_handles_run_out_of_them,
 }
+
+/// Options, ports and a line that nobody else uses, for calls that take something.
+const EXCLUSIVE_PORTS: usize = 0x1_0002;
+const UNUSED_PORT: usize = 0x4d0;
+const UNUSED_LINE: usize = 5;
+const READABLE_LOG: usize = 0x4000_0000;
+const READABLE_PIN: usize = 1;
 
 /// More than the handles that any Zircon allows (its arena has 262144).
 const TOO_MANY: usize = 300_000;
@@ -81,8 +89,6 @@ fn calls_that_create_handles_run_out_of_them(world: &World) -> Case {
     };
     let before = ok!(handles());
 
-    let hoard = hoard(&event)?;
-    check!(hoard.len() > 1000);
     let mut creators = alloc::vec![
         (
             SyscallId::HandleDuplicate,
@@ -143,10 +149,47 @@ fn calls_that_create_handles_run_out_of_them(world: &World) -> Case {
             alloc::vec![arg(resource), 0, out],
         ));
     }
-    for (id, args) in &creators {
+    // These take something that is there once, and give it back when there is no handle to it.
+    let bti = ok!(device(world));
+    let mut takers = Vec::new();
+    if let Some(resource) = &world.resource {
+        let root = arg(resource);
+        takers.push((
+            SyscallId::ResourceCreate,
+            alloc::vec![root, EXCLUSIVE_PORTS, UNUSED_PORT, 4, out, 0, out],
+        ));
+        takers.push((
+            SyscallId::InterruptCreate,
+            alloc::vec![root, UNUSED_LINE, 0, out],
+        ));
+        takers.push((
+            SyscallId::DebuglogCreate,
+            alloc::vec![root, READABLE_LOG, out],
+        ));
+    }
+    if let Some(bti) = &bti {
+        takers.push((
+            SyscallId::BtiPin,
+            alloc::vec![arg(bti), READABLE_PIN, arg(&vmo), 0, 4096, second, 1, out],
+        ));
+    }
+    let hoard = hoard(&event)?;
+    check!(hoard.len() > 1000);
+    for (id, args) in creators.iter().chain(&takers) {
         fails!(call(*id, args).map_err(|error| named(*id, error)), NoMemory);
     }
     drop(hoard);
+    if let Some(bti) = &bti {
+        let info: BtiInfo = ok!(bti.get_info(InfoTopic::Bti));
+        check_eq!((info.pmo_count, info.quarantine_count), (0, 0));
+    }
+    for (id, args) in &takers {
+        ok!(call(*id, args).map_err(|error| named(*id, error)));
+        let handle = Handle::from_raw(page.u32(0));
+        if *id == SyscallId::BtiPin {
+            ok!(call(SyscallId::PmtUnpin, &[handle.into_raw() as usize]));
+        }
+    }
 
     let after = ok!(handles());
     for kind in [

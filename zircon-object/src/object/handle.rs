@@ -53,6 +53,15 @@ impl Handle {
         })
     }
 
+    /// The first handle of an object that takes something when it is made and gives it back with its last handle: when there can
+    /// be none, it gives it back now.
+    ///
+    /// # Errors
+    /// - `NoMemory`: the system has as many handles as it may have.
+    pub fn first<T: TypedObject>(object: Arc<T>, rights: Rights) -> ZxResult<Self> {
+        Self::with_rights(object.clone(), rights).inspect_err(|_| object.on_zero_handles())
+    }
+
     /// The object.
     pub fn object(&self) -> &Arc<dyn KernelObject> {
         &self.object
