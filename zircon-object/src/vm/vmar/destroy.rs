@@ -11,8 +11,10 @@ use super::tree::RegionTree;
 use crate::vm::hw::Hw;
 use crate::vm::vmo::Vmo;
 use crate::vm::PAGE;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::mem;
 use core::ops::Range;
 use kernel_hal::VirtAddr;
 use zx_abi::{ZxError, ZxResult};
@@ -331,6 +333,23 @@ impl Child {
             .change_view(mapping.token, |view| view.pages = rest);
         self.len = rest * PAGE;
         Rest::More
+    }
+
+    /// Puts a mapping, of which the VMO knows, in place of this one, once its translations are gone.
+    pub(super) fn replace(
+        &mut self,
+        hw: &Arc<Hw>,
+        place: Range<VirtAddr>,
+        new: Box<Mapping>,
+        removed: &mut Removed,
+    ) {
+        while self.shorten(hw, self.base..self.end(), &mut { STEP_PAGES }) == Rest::More {
+            kernel_hal::cpu::interrupt_window();
+        }
+        (self.base, self.len) = (place.start, place.len());
+        if let What::Mapping(old) = mem::replace(&mut self.what, What::Mapping(new)) {
+            removed.push(*old);
+        }
     }
 }
 

@@ -180,26 +180,18 @@ impl Vmar {
                 return Err(ZxError::AccessDenied);
             }
         }
-        if overwrite {
-            // A handler takes no lock of this module.
-            while tree.unmap_step(
-                &self.space.hw,
-                self.region,
-                &place,
-                STEP_PAGES,
-                &mut removed,
-            )? != base
-            {
-                kernel_hal::cpu::interrupt_window();
-            }
-        }
         let wanted = NewMapping {
             vmo,
             first: vmo_offset / PAGE_BYTES,
             perms,
             cap: cap & limit,
         };
-        tree.add_mapping(&self.space.hw, self.region, place, wanted)?;
+        let hw = &self.space.hw;
+        if overwrite {
+            tree.overwrite(hw, self.region, place, wanted, &mut removed)?;
+        } else {
+            tree.add_mapping(hw, self.region, place, wanted)?;
+        }
         if options.contains(VmOptions::MAP_RANGE) {
             if let Some(mapping) = tree.find_mapping(base) {
                 // The caller goes on with what is very long, in steps.

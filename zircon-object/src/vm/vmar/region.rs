@@ -1,13 +1,16 @@
 //! Regions and mappings.
 
 use super::children::Children;
-use crate::vm::registry::MapToken;
+use crate::alloc_try::try_box;
+use crate::vm::hw::Hw;
+use crate::vm::registry::{MapToken, View};
 use crate::vm::vmo::Vmo;
-use crate::vm::{Perms, VmOptions, PAGE_BYTES};
+use crate::vm::{Perms, VmOptions, PAGE, PAGE_BYTES};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::ops::Range;
 use kernel_hal::VirtAddr;
+use zx_abi::ZxResult;
 
 /// Number of a region.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -82,6 +85,39 @@ pub(super) struct NewMapping<'a> {
     pub(super) first: u64,
     pub(super) perms: Perms,
     pub(super) cap: Perms,
+}
+
+impl NewMapping<'_> {
+    /// The mapping, once its VMO knows that it is to be shown there.
+    ///
+    /// # Errors
+    /// - `NoMemory`: the kernel heap is exhausted.
+    pub(super) fn shown_at(&self, hw: &Arc<Hw>, place: &Range<VirtAddr>) -> ZxResult<Box<Mapping>> {
+        let token = self.vmo.add_view(View {
+            hw: hw.clone(),
+            base: place.start,
+            first: self.first,
+            pages: place.len() / PAGE,
+            perms: self.perms,
+        })?;
+        try_box(Mapping {
+            vmo: self.vmo.clone(),
+            first: self.first,
+            perms: self.perms,
+            cap: self.cap,
+            token,
+        })
+        .inspect_err(|_| self.vmo.remove_view(token))
+    }
+}
+
+impl Mapping {
+    /// What it shows of the vDSO's code, executable.
+    pub(super) fn vdso_code(&self) -> Option<Range<u64>> {
+        self.vmo
+            .vdso_code()
+            .filter(|_| self.perms.contains(Perms::EXECUTE))
+    }
 }
 
 impl Region {

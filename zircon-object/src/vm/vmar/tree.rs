@@ -4,11 +4,11 @@
 //! the region is destroyed and its VMAR object is gone.
 
 use super::children::Children;
+use super::destroy::{Removed, STEP_PAGES};
 use super::gap::{find, Dice, Wish};
-use super::region::{Child, Mapping, NewMapping, Place, Region, RegionId, Standing, What};
-use crate::alloc_try::{try_box, TryPush};
+use super::region::{Child, NewMapping, Place, Region, RegionId, Standing, What};
+use crate::alloc_try::TryPush;
 use crate::vm::hw::{mmu_flags, Hw};
-use crate::vm::registry::{MapToken, View};
 use crate::vm::{Perms, VmOptions, PAGE};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -162,40 +162,56 @@ impl RegionTree {
         parent: RegionId,
         place: Range<VirtAddr>,
         wanted: NewMapping<'_>,
-    ) -> ZxResult<MapToken> {
-        let NewMapping {
-            vmo,
-            first,
-            perms,
-            cap,
-        } = wanted;
-        let (base, len) = (place.start, place.len());
+    ) -> ZxResult {
         let region = self.region_mut(parent)?;
-        region.children.make_room(base)?;
-        let token = vmo.add_view(View {
-            hw: hw.clone(),
-            base,
-            first,
-            pages: len / PAGE,
-            perms,
-        })?;
-        let mapping = try_box(Mapping {
-            vmo: vmo.clone(),
-            first,
-            perms,
-            cap,
-            token,
-        })
-        .inspect_err(|_| vmo.remove_view(token))?;
+        region.children.make_room(place.start)?;
+        let mapping = wanted.shown_at(hw, &place)?;
+        let code = mapping.vdso_code().map(|code| (place.clone(), code.start));
         region.children.insert(Child {
-            base,
-            len,
+            base: place.start,
+            len: place.len(),
             what: What::Mapping(mapping),
         })?;
-        if let (Some(code), true) = (vmo.vdso_code(), perms.contains(Perms::EXECUTE)) {
-            self.vdso = Some((place, code.start));
+        if code.is_some() {
+            self.vdso = code;
         }
-        Ok(token)
+        Ok(())
+    }
+
+    /// Enters a mapping in place of the mappings of a range. What fails leaves those as they were, but perhaps cut.
+    pub(super) fn overwrite(
+        &mut self,
+        hw: &Arc<Hw>,
+        parent: RegionId,
+        place: Range<VirtAddr>,
+        wanted: NewMapping<'_>,
+        removed: &mut Removed,
+    ) -> ZxResult {
+        self.split_at(hw, parent, place.start)?;
+        self.split_at(hw, parent, place.end)?;
+        let others = match self.region(parent).map(|region| &region.children) {
+            Some(all) => match all.get(all.first_behind(place.start)) {
+                Some(first) if first.base < place.end => first.end()..place.end,
+                _ => return self.add_mapping(hw, parent, place, wanted),
+            },
+            None => return Err(ZxError::Internal),
+        };
+        let mapping = wanted.shown_at(hw, &place)?;
+        // No cut and so no memory is needed from here on. The first of the old ones gives its place in the list.
+        while !others.is_empty()
+            && self.unmap_step(hw, parent, &others, STEP_PAGES, removed)? != others.start
+        {
+            kernel_hal::cpu::interrupt_window();
+        }
+        let code = mapping.vdso_code().map(|code| (place.clone(), code.start));
+        let children = &mut self.region_mut(parent)?.children;
+        if let Some(child) = children.get_mut(children.first_behind(place.start)) {
+            child.replace(hw, place, mapping, removed);
+        }
+        if code.is_some() {
+            self.vdso = code;
+        }
+        Ok(())
     }
 
     /// Cuts the mapping that has `at` inside into two that meet there.
@@ -220,21 +236,13 @@ impl RegionTree {
         );
         let first = mapping.first + left as u64;
         region.children.make_room(at)?;
-        let token = vmo.add_view(View {
-            hw: hw.clone(),
-            base: at,
-            first,
-            pages: right,
-            perms,
-        })?;
-        let mapping = try_box(Mapping {
-            vmo: vmo.clone(),
+        let right_part = NewMapping {
+            vmo: &vmo,
             first,
             perms,
             cap,
-            token,
-        })
-        .inspect_err(|_| vmo.remove_view(token))?;
+        };
+        let mapping = right_part.shown_at(hw, &(at..at + right * PAGE))?;
         vmo.change_view(left_token, |view| view.pages = left);
         // Making room may have moved it.
         let place = region.children.first_behind(at);
