@@ -1,5 +1,6 @@
 //! One processor that cannot sleep and whose switch is a panic
 
+use core::cell::Cell;
 use kernel_hal::cpu::{CpuCounters, CpuInfo, End, PowerAction};
 use kernel_hal::ports::{PortSet, NOBODY};
 use kernel_hal::{hal_impl, PhysAddr};
@@ -15,11 +16,23 @@ pub const INFO: CpuInfo = CpuInfo {
     icache_line: 64,
 };
 
+std::thread_local! {
+    static WINDOWS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// How often the calling thread has let interrupts in: work that takes long should.
+#[must_use]
+pub fn interrupt_windows() -> usize {
+    WINDOWS.get()
+}
+
 hal_impl! {
     kernel_hal::cpu => fn hal_cpu_idle() {
         panic!("the kernel idles: everything waits, and in a host test no interrupt comes; move the clock or wake somebody")
     }
-    kernel_hal::cpu => fn hal_cpu_interrupt_window() {}
+    kernel_hal::cpu => fn hal_cpu_interrupt_window() {
+        WINDOWS.set(WINDOWS.get() + 1);
+    }
     kernel_hal::cpu => fn hal_cpu_id() -> u32 {
         0
     }

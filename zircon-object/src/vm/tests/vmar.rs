@@ -4,6 +4,7 @@ use super::start;
 use super::user::{map_at, peek, poke, root, vmo, ALL_CAN, OVERWRITE, RW, SPECIFIC};
 use crate::vm::{Fault, Perms, Resizable, Rest, VmOptions, Vmo, PAGE, PAGE_BYTES};
 use kernel_hal::addr::{USER_BASE, USER_SIZE};
+use kernel_hal_hosted::cpu::interrupt_windows;
 use std::vec;
 use std::vec::Vec;
 use zx_abi::ZxError;
@@ -397,4 +398,20 @@ fn what_is_long_is_unmapped_and_destroyed_in_steps_from_the_end() {
     while region.destroy_rest().unwrap() == Rest::More {}
     assert_eq!((root.space().stats().mapped, vmo.mapping_count()), (0, 0));
     assert_eq!(map_at(&root, RW, 0, &vmo, 2 * PAGES).map(drop), Ok(()));
+}
+
+#[test]
+fn protecting_very_many_mappings_lets_interrupts_in() {
+    const MAPPINGS: usize = 4000;
+    let _balance = start();
+    let root = root();
+    let vmo = vmo(1);
+    for page in 0..MAPPINGS {
+        map_at(&root, RW, page, &vmo, 1).unwrap();
+    }
+    let before = interrupt_windows();
+    let len = MAPPINGS as u64 * PAGE_BYTES;
+    assert_eq!(root.protect(VmOptions::PERM_READ, USER_BASE, len), Ok(()));
+    // Once when it checks and once when it changes, after every 512.
+    assert!(interrupt_windows() - before >= 2 * (MAPPINGS / 512));
 }

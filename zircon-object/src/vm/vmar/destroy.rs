@@ -44,6 +44,16 @@ pub(in crate::vm) const STEP_PAGES: usize = 8192;
 /// For how many pages a mapping or a region counts in a step, whatever its size.
 const MAPPING: usize = 16;
 
+/// Counts a mapping in a walk that cannot stop between two steps, and lets interrupts in after as many as a step has: no handler
+/// takes a lock of this module.
+pub(super) fn count_mapping(budget: &mut usize) {
+    *budget = budget.saturating_sub(MAPPING);
+    if *budget == 0 {
+        kernel_hal::cpu::interrupt_window();
+        *budget = STEP_PAGES;
+    }
+}
+
 impl RegionTree {
     /// Checks that a range may be unmapped: the vDSO's code stays, and regions go as a whole or not at all.
     pub(super) fn check_unmap(&self, id: RegionId, range: &Range<VirtAddr>) -> ZxResult {

@@ -4,7 +4,7 @@
 //! the region is destroyed and its VMAR object is gone.
 
 use super::children::Children;
-use super::destroy::{Removed, STEP_PAGES};
+use super::destroy::{count_mapping, Removed, STEP_PAGES};
 use super::gap::{find, Dice, Wish};
 use super::region::{Child, NewMapping, Place, Region, RegionId, Standing, What};
 use crate::alloc_try::TryPush;
@@ -263,8 +263,9 @@ impl RegionTree {
         range: &Range<VirtAddr>,
         perms: Perms,
     ) -> ZxResult {
-        let mut next = range.start;
+        let (mut next, mut budget) = (range.start, STEP_PAGES);
         for child in self.live(id)?.overlapping(range) {
+            count_mapping(&mut budget);
             if child.base > next {
                 return Err(ZxError::NotFound);
             }
@@ -298,11 +299,13 @@ impl RegionTree {
         self.split_at(hw, id, range.end)?;
         let region = self.region_mut(id)?;
         let start = region.children.first_behind(range.start);
+        let mut budget = STEP_PAGES;
         for child in region
             .children
             .iter_mut_from(start)
             .take_while(|child| child.base < range.end)
         {
+            count_mapping(&mut budget);
             let What::Mapping(mapping) = &mut child.what else {
                 continue;
             };
