@@ -115,6 +115,9 @@ impl Outgoing {
             }
             next = next.element(some.len());
             left -= some.len();
+            if left > 0 {
+                kernel_hal::cpu::interrupt_window();
+            }
         }
         error
     }

@@ -104,6 +104,9 @@ impl Pin {
             .map_err(|_| ZxError::NoMemory)?;
         for offset in (self.offset..self.offset + self.len).step_by(PAGE) {
             addresses.push(self.vmo.commit_page(offset, CommitAccess::Write)?.0);
+            if offset % PIECE == 0 {
+                kernel_hal::cpu::interrupt_window();
+            }
         }
         Ok(addresses)
     }

@@ -8,6 +8,7 @@ use alloc::sync::Arc;
 use core::future::Future;
 use core::pin::{pin, Pin};
 use core::task::{Context, Poll, Waker};
+use kernel_hal_hosted::cpu::interrupt_windows;
 use zx_abi::packet::PageRequestCommand;
 use zx_abi::{ZxError, ZxResult};
 
@@ -232,4 +233,17 @@ fn a_failed_request_tells_all_who_wait_and_its_pages_can_be_asked_for_again() {
     supply(&pager, &vmo, 0, &[1, 2]).unwrap();
     assert!(is_over(&mut again));
     assert_eq!(byte(&vmo, 1), Ok(2));
+}
+
+#[test]
+fn supplying_very_many_pages_lets_interrupts_in() {
+    const PAGES: u64 = 2048;
+    let _balance = start();
+    let (pager, _port, vmo) = paged(PAGES);
+    let aux = Vmo::new(PAGES * PAGE_BYTES, Resizable::No).unwrap();
+    aux.commit(0, PAGES * PAGE_BYTES).unwrap();
+    let before = interrupt_windows();
+    let len = PAGES * PAGE_BYTES;
+    assert_eq!(pager.supply(&vmo, 0, len, &aux, 0), Ok(()));
+    assert!(interrupt_windows() - before >= 8);
 }

@@ -77,7 +77,11 @@ impl Vmo {
             return Err(ZxError::BadState);
         }
         let pages = first + offset / PAGE_BYTES..first + end / PAGE_BYTES;
-        if pages.clone().any(|page| memory.present(page).is_none()) {
+        let is_missing = |page| {
+            let_interrupts_in(page);
+            memory.present(page).is_none()
+        };
+        if pages.clone().any(is_missing) {
             return Err(ZxError::BadState);
         }
         let mut frames = Vec::new();
@@ -87,6 +91,7 @@ impl Vmo {
             .map_err(|_| ZxError::NoMemory)?;
         let bias = memory.bias;
         for page in pages {
+            let_interrupts_in(page);
             // Nobody else has the pages: a node that must be copied is left over from a child that is gone.
             memory.make_private(page, None)?;
             frames.try_push(
@@ -118,6 +123,7 @@ impl Vmo {
             self.limit(&memory),
         )?;
         for (page, frame) in (first + offset / PAGE_BYTES..).zip(frames) {
+            let_interrupts_in(page);
             if memory.present(page).is_none() {
                 memory.put(page, frame)?;
                 source.settled(page..page + 1, wakes);
@@ -143,6 +149,14 @@ impl Vmo {
         let pages = first + offset / PAGE_BYTES..first + end / PAGE_BYTES;
         source.fail(&pages, error, wakes);
         Ok(())
+    }
+}
+
+/// Lets interrupts in now and then while many pages are gone through; no handler takes a lock of this module.
+fn let_interrupts_in(page: u64) {
+    const PIECE: u64 = 512;
+    if page % PIECE == 0 {
+        kernel_hal::cpu::interrupt_window();
     }
 }
 
