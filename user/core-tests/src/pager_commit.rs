@@ -338,20 +338,20 @@ fn a_commit_of_more_than_any_memory_is_asked_for_at_once(_: &World) -> Case {
 fn a_buffer_of_more_than_any_memory_is_asked_for_at_once(_: &World) -> Case {
     needs!(StreamCreate);
     // As much as there is room for in an address space.
-    let count = 1 << 32;
+    const COUNT: usize = 1 << 32;
     let demand = ok!(Demand::new());
-    let vmo = ok!(demand.vmo(count, KEY));
-    let view = ok!(View::new(&vmo, count as usize));
+    let vmo = ok!(demand.vmo(COUNT as u64, KEY));
+    let view = ok!(View::new(&vmo, COUNT));
     let stream = ok!(Stream::create(Stream::READ, &ok!(pages(1)), 0));
     let mut vector = ok!(Scratch::new());
-    vector.put(0, &[view.at(0), count as usize * PAGE]);
+    vector.put(0, &[view.at(0), COUNT * PAGE]);
     let waiter = ok!(libzx::thread::spawn("reader", move || {
         let _ = call(
             SyscallId::StreamReadv,
             &[arg(&stream), 0, vector.address(), 1, 0],
         );
     }));
-    check_eq!(ok!(demand.next()), Packet::Read(KEY, 0, count));
+    check_eq!(ok!(demand.next()), Packet::Read(KEY, 0, COUNT as u64));
     ok!(demand.pager.detach(&vmo));
     let ends = libzx::Signals::THREAD_TERMINATED;
     ok!(waiter.thread().wait_one(ends, crate::world::soon()));

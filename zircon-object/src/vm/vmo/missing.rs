@@ -155,7 +155,7 @@ impl Vmo {
 /// Lets interrupts in now and then while many pages are gone through; no handler takes a lock of this module.
 fn let_interrupts_in(page: u64) {
     const PIECE: u64 = 512;
-    if page % PIECE == 0 {
+    if page.is_multiple_of(PIECE) {
         kernel_hal::cpu::interrupt_window();
     }
 }
