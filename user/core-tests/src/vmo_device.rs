@@ -321,7 +321,11 @@ fn physical_memory_mapped_beyond_its_end_is_not_there(world: &World) -> Case {
         VmOptions::PERM_READ | VmOptions::MAP_RANGE,
     ] {
         for page in [3, u64::MAX / PAGE64 - 1] {
-            let view = ok!(View::with(&vmo, flags, page, 1));
+            let view = match View::with(&vmo, flags, page, 1) {
+                // July 2019 refuses to map at once what is not there.
+                Err(_) if flags.contains(VmOptions::MAP_RANGE) => continue,
+                made => ok!(made),
+            };
             check_eq!(ok!(access(view.at(0))), (false, false));
         }
     }
