@@ -29,12 +29,18 @@ suite! {
     others_go_on_when_one_has_taken_all,
     a_process_that_took_all_gives_it_back_when_it_is_killed,
     objects_end_with_no_memory_and_make_room_for_as_many,
+    a_mapping_that_cannot_be_overwritten_stays,
 }
 
 /// The largest machine to try it on.
 const SMALL: u64 = 600 << 20;
 /// More pages than such a machine has.
 const PLENTY: u64 = 1 << 20;
+/// VMOs that are mapped one after the other, and events that take what is left of the kernel's heap.
+const MAPPED_ANEW: usize = 20_000;
+const HOARD: usize = 200_000;
+/// PERM_READ and SPECIFIC_OVERWRITE.
+const OVERWRITE_READABLE: usize = 1 | 1 << 5;
 /// Pages for each step.
 const STEP: u64 = 64;
 
@@ -327,5 +333,54 @@ fn objects_end_with_no_memory_and_make_room_for_as_many(world: &World) -> Case {
     }
     // What a round left behind would be missing in the next ones.
     check!(made[0] > 100 && made[2] >= made[1] / 10 * 9 && made[1] >= made[0] / 10 * 9);
+    Ok(())
+}
+
+fn a_mapping_that_cannot_be_overwritten_stays(world: &World) -> Case {
+    small_machine!(world);
+    let page = ok!(Scratch::new());
+    let region = ok!(Region::new(1));
+    let old = ok!(stamped(1, 10));
+    ok!(region.map(0, &old, 0, 1, READ_WRITE));
+    check_eq!(libzx::raw::peek(region.at(0)), 10);
+    let mut others = Vec::with_capacity(MAPPED_ANEW);
+    for _ in 0..MAPPED_ANEW {
+        others.push(ok!(pages(1)));
+    }
+    // Written, so that all its pages are there.
+    let mut hoard = vec![u32::MAX; HOARD];
+    let filler = ok!(pages(PLENTY));
+    let (_, error) = fill(&filler);
+    check_eq!(error, ZxError::NoMemory);
+    let mut events = 0;
+    while events < HOARD && call(SyscallId::EventCreate, &[0, page.address()]).is_ok() {
+        hoard[events] = page.u32(0);
+        events += 1;
+    }
+    // Nothing that checks may take memory before there is some again.
+    let mut refused = None;
+    for other in &others {
+        let args = [
+            arg(&region.vmar),
+            OVERWRITE_READABLE,
+            0,
+            arg(other),
+            0,
+            PAGE64 as usize,
+            page.address(),
+        ];
+        if let Err(error) = call(SyscallId::VmarMap, &args) {
+            refused = Some(error);
+            break;
+        }
+    }
+    drop(filler);
+    for event in &hoard[..events] {
+        drop(Handle::from_raw(*event));
+    }
+    check_eq!(refused, Some(ZxError::NoMemory));
+    // As a buffer: a hole would be an error and not the end of the test.
+    ok!(call(SyscallId::VmoWrite, &[arg(&old), region.at(0), 8, 8]));
+    ok!(region.vmar.unmap(region.at(0), PAGE64 as usize));
     Ok(())
 }

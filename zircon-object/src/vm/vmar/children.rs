@@ -117,6 +117,12 @@ impl Children {
         start..end
     }
 
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        // Room that was made and not used is a chunk of its own.
+        self.0.last().is_none_or(Vec::is_empty)
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.0.iter().map(Vec::len).sum()

@@ -5,7 +5,6 @@
 //! region is no tree any more from when it is destroyed: its regions are taken out of it into a list, so that programs may nest
 //! them as deep as they like.
 
-use super::children::Children;
 use super::region::{Child, Mapping, RegionId, Standing, What};
 use super::tree::RegionTree;
 use crate::vm::hw::Hw;
@@ -46,11 +45,11 @@ const MAPPING: usize = 16;
 
 /// Counts a mapping in a walk that cannot stop between two steps, and lets interrupts in after as many as a step has: no handler
 /// takes a lock of this module.
-pub(super) fn count_mapping(budget: &mut usize) {
-    *budget = budget.saturating_sub(MAPPING);
-    if *budget == 0 {
+#[inline(always)]
+pub(super) fn count_mapping(seen: &mut usize) {
+    *seen += 1;
+    if seen.is_multiple_of(STEP_PAGES / MAPPING) {
         kernel_hal::cpu::interrupt_window();
-        *budget = STEP_PAGES;
     }
 }
 
@@ -206,6 +205,9 @@ impl RegionTree {
                 return Rest::Nothing;
             };
             region.alive = false;
+            if region.doomed.is_none() && region.children.is_empty() {
+                return Rest::Nothing;
+            }
             let (at, end) = (region.doomed.unwrap_or(id), region.end());
             // What is above the last child is gone, unless whoever destroys what is around this region works on that.
             let is_alone = at == id && !matches!(region.standing, Standing::Doomed(_));
@@ -217,10 +219,6 @@ impl RegionTree {
                 .before_last()
                 .map_or(region.base, Child::end);
             let Some(child) = region.children.last_mut() else {
-                region.children = Children::new();
-                if at == id {
-                    return Rest::Nothing;
-                }
                 if *budget == 0 {
                     return Rest::More;
                 }

@@ -263,9 +263,9 @@ impl RegionTree {
         range: &Range<VirtAddr>,
         perms: Perms,
     ) -> ZxResult {
-        let (mut next, mut budget) = (range.start, STEP_PAGES);
+        let (mut next, mut seen) = (range.start, 0);
         for child in self.live(id)?.overlapping(range) {
-            count_mapping(&mut budget);
+            count_mapping(&mut seen);
             if child.base > next {
                 return Err(ZxError::NotFound);
             }
@@ -299,13 +299,13 @@ impl RegionTree {
         self.split_at(hw, id, range.end)?;
         let region = self.region_mut(id)?;
         let start = region.children.first_behind(range.start);
-        let mut budget = STEP_PAGES;
+        let mut seen = 0;
         for child in region
             .children
             .iter_mut_from(start)
             .take_while(|child| child.base < range.end)
         {
-            count_mapping(&mut budget);
+            count_mapping(&mut seen);
             let What::Mapping(mapping) = &mut child.what else {
                 continue;
             };
