@@ -11,8 +11,8 @@ use zircon_object::runtime::{self, EXECUTOR};
 use zircon_object::task::exception::raise;
 use zircon_object::task::thread::{Attention, Last, Suspended, Waited};
 use zircon_object::task::{BlockedOn, Deadline, Thread};
-use zircon_object::vm::{Fault, Rest};
-use zircon_syscall::{Caller, Delivery, Left, NeededFor, VdsoAbi};
+use zircon_object::vm::Fault;
+use zircon_syscall::{Caller, Delivery, Further, Left, NeededFor, VdsoAbi};
 use zx_abi::{Status, ZxError, ZxResult};
 
 /// What all threads need to know of the vDSO; set once, before the first thread starts.
@@ -150,16 +150,7 @@ async fn finish(
     }
     context.regs.rax = value;
     if caller.take_unfinished() {
-        loop {
-            match caller.go_on() {
-                Ok(Rest::More) => caller.thread().yield_now().await,
-                Ok(Rest::Nothing) => break,
-                Err(error) => {
-                    context.regs.rax = raw(error);
-                    break;
-                }
-            }
-        }
+        context = go_on(caller, context).await;
     }
     if caller.take_deferred() {
         context = deliver(caller, context).await;
@@ -168,6 +159,44 @@ async fn finish(
         return exception::raise(caller.thread(), context, Cause::Policy).await;
     }
     context
+}
+
+/// Does the rest of a call in steps, between which others run. What it returns instead of success goes to the registers.
+async fn go_on(caller: &Caller<'_>, mut context: Box<UserContext>) -> Box<UserContext> {
+    let thread = caller.thread();
+    loop {
+        if thread.needs_attention() && caller.may_stop() {
+            match thread.attention() {
+                Attention::None => {}
+                Attention::Suspend => {
+                    context = suspended(thread, context).await;
+                    continue;
+                }
+                Attention::Kill => {
+                    caller.forget_unfinished();
+                    return context;
+                }
+            }
+        }
+        let failure = match caller.go_on() {
+            Ok(Further::Nothing) => return context,
+            Ok(Further::More) => {
+                thread.yield_now().await;
+                continue;
+            }
+            Ok(Further::Waits(page)) => {
+                let wait = thread.block(BlockedOn::Pager, Deadline::NEVER, page.request);
+                match wait.await {
+                    Ok(Err(error)) => page.needed_for.error(error),
+                    Ok(Ok(())) | Err(_) => continue,
+                }
+            }
+            Err(error) => error,
+        };
+        caller.forget_unfinished();
+        context.regs.rax = raw(failure);
+        return context;
+    }
 }
 
 /// Writes the results of a call that wait for a pager. The thread can be suspended and killed meanwhile.

@@ -13,6 +13,7 @@ use kernel_hal::user::{Curable, UserFault, UserIn, UserOut};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 use zircon_object::ipc::channel::PendingCall;
 use zircon_object::object::{HandleKey, KernelObject, TypedObject};
+use zircon_object::task::thread::Attention;
 use zircon_object::task::{retcode, Deadline, PolicyAction, PolicyCondition, Process, Thread};
 use zircon_object::vm::{Fault, PageRequest};
 use zx_abi::syscalls::SyscallId;
@@ -371,6 +372,18 @@ impl<'a> Caller<'a> {
     #[inline(always)]
     pub(crate) fn deadline(&self, when: i64) -> Deadline {
         self.process.policy().deadline(when)
+    }
+
+    /// Lets others run between the steps of a long call.
+    ///
+    /// # Errors
+    /// - `Canceled`: the thread is to die, and the call need not go on.
+    pub(crate) async fn give_way(&self) -> ZxResult {
+        self.thread.yield_now().await;
+        if self.thread.needs_attention() && self.thread.attention() == Attention::Kill {
+            return Err(ZxError::Canceled);
+        }
+        Ok(())
     }
 
     /// Does `access`, and again as long as its faults can be resolved.

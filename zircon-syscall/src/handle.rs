@@ -1,16 +1,15 @@
 //! Handles: close, duplicate, replace.
 
+use crate::closing::close_all;
 use crate::Caller;
 use kernel_hal::user::{UserIn, UserOut};
 use zx_abi::{HandleValue, Rights, ZxResult, HANDLE_INVALID};
-
-/// Handle values read from user memory in one piece by `handle_close_many`.
-const CLOSE_PIECE: usize = 64;
 
 /// Closes a handle. 0 is no error.
 ///
 /// # Errors
 /// - `BadHandle`: no such handle.
+#[inline(always)]
 pub(crate) fn sys_handle_close(caller: &Caller<'_>, handle: HandleValue) -> ZxResult {
     if handle == HANDLE_INVALID {
         return Ok(());
@@ -35,20 +34,7 @@ pub(crate) fn sys_handle_close_many(
     handles: UserIn<HandleValue>,
     num_handles: usize,
 ) -> ZxResult {
-    let mut outcome = Ok(());
-    let mut done = 0;
-    while done < num_handles {
-        let mut values = [HANDLE_INVALID; CLOSE_PIECE];
-        let piece = (num_handles - done).min(CLOSE_PIECE);
-        caller.read_slice(handles.element(done), &mut values[..piece])?;
-        for value in &values[..piece] {
-            if let Err(error) = sys_handle_close(caller, *value) {
-                outcome = Err(error);
-            }
-        }
-        done += piece;
-    }
-    outcome
+    close_all(caller, handles, num_handles)
 }
 
 /// Makes another handle with the same or fewer rights.

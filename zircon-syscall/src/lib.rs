@@ -24,6 +24,7 @@ mod out;
 mod bti;
 mod channel;
 mod clock;
+mod closing;
 mod copies;
 mod debug;
 mod event;
@@ -62,6 +63,7 @@ use core::future::Future;
 pub use deferred::Delivery;
 use kernel_hal::context::GeneralRegs;
 pub use level::Level;
+pub use unfinished::Further;
 use zx_abi::syscalls::SyscallId;
 use zx_abi::ZxError;
 

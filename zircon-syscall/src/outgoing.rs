@@ -3,6 +3,7 @@
 //! The handles of `channel_write` and `channel_call` leave the process whatever comes of the call, unless their values cannot
 //! even be read. Those of `channel_write_etc` do so when they are to be moved; what is to be duplicated stays.
 
+use crate::closing::{lose_all, Array};
 use crate::Caller;
 use alloc::vec::Vec;
 use kernel_hal::user::{UserIn, UserInOut};
@@ -98,28 +99,10 @@ impl Outgoing {
         }
     }
 
-    /// Closes all handles that were to be sent, and passes the error on.
+    /// Closes all handles that were to be sent, and passes the error on; unless the call is to be made again with them.
     #[cold]
     pub(crate) fn consume(self, caller: &Caller<'_>, error: ZxError) -> ZxError {
-        let mut values = [0; CHANNEL_MAX_HANDLES];
-        let mut left = (self.num_handles as usize).min(HANDLE_MAX);
-        let mut next = self.handles;
-        while left > 0 {
-            let some = &mut values[..left.min(CHANNEL_MAX_HANDLES)];
-            if caller.read_slice(next, some).is_err() {
-                break;
-            }
-            for value in &*some {
-                let handle = caller.process().handles().remove(*value);
-                drop(handle);
-            }
-            next = next.element(some.len());
-            left -= some.len();
-            if left > 0 {
-                kernel_hal::cpu::interrupt_window();
-            }
-        }
-        error
+        consume(caller, Array::Values(self.handles), self.num_handles, error)
     }
 }
 
@@ -175,20 +158,21 @@ impl Dispositions {
         }
     }
 
-    /// Closes the handles that were to be moved, and passes the error on.
+    /// Closes the handles that were to be moved, and passes the error on; unless the call is to be made again with them.
     #[cold]
     pub(crate) fn consume(self, caller: &Caller<'_>, error: ZxError) -> ZxError {
-        for index in 0..(self.num_handles as usize).min(HANDLE_MAX) {
-            let Ok(entry) = caller.read(self.handles.input().element(index)) else {
-                break;
-            };
-            if entry.operation != HandleOp::Duplicate.raw() {
-                let handle = caller.process().handles().remove(entry.handle);
-                drop(handle);
-            }
-        }
-        error
+        let entries = Array::Dispositions(self.handles.input());
+        consume(caller, entries, self.num_handles, error)
     }
+}
+
+/// Closes the handles of a call that has failed. One whose bytes a pager has yet to supply has not.
+#[cold]
+fn consume(caller: &Caller<'_>, handles: Array, count: u32, error: ZxError) -> ZxError {
+    if error != ZxError::ShouldWait {
+        lose_all(caller, handles, (count as usize).min(HANDLE_MAX), error);
+    }
+    error
 }
 
 /// Adds to `taken` what an entry sends; also what it moves without being allowed to, so that it is closed. Nothing is

@@ -1,7 +1,7 @@
 //! Streams.
 
 use crate::caller::NeededFor;
-use crate::vmo::{ask_for, transfer};
+use crate::vmo::{ask_for, transfer_all};
 use crate::Caller;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -185,7 +185,7 @@ fn write(
     ask_for(caller, vmo, start, total, u64::MAX)?;
     let range = stream.begin_write(at, total)?;
     copy(caller, &buffers, range, actual, |offset, buffer, len| {
-        transfer(caller, vmo, offset, buffer, len, |offset, user, len| {
+        transfer_all(caller, vmo, offset, buffer, len, |offset, user, len| {
             vmo.write_from_user(offset, user, len)
         })
     })
@@ -210,7 +210,7 @@ fn read(
     ask_for(caller, vmo, stream.start_of(at), total, u64::MAX)?;
     let range = stream.begin_read(at, total);
     copy(caller, &buffers, range, actual, |offset, buffer, len| {
-        transfer(caller, vmo, offset, buffer, len, |offset, user, len| {
+        transfer_all(caller, vmo, offset, buffer, len, |offset, user, len| {
             vmo.read_to_user(offset, user, len)
         })
     })

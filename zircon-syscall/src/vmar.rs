@@ -192,7 +192,7 @@ pub(crate) async fn sys_vmar_op_range(
                 result?;
                 done += len;
                 if done < size {
-                    caller.thread().yield_now().await;
+                    caller.give_way().await?;
                 }
             }
         }

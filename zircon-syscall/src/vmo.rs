@@ -4,12 +4,14 @@ use crate::caller::NeededFor;
 use crate::level::{ChildRequest, Decommit};
 use crate::unfinished::Unfinished;
 use crate::Caller;
+use alloc::sync::Arc;
 use kernel_hal::paging::CachePolicy;
 use kernel_hal::user::{UserIn, UserInOut, UserOut};
 use kernel_hal::{PhysAddr, VirtAddr};
 use zircon_object::dev::resource::Extent;
 use zircon_object::dev::{Bti, Resource};
 use zircon_object::object::{Handle, KernelObject};
+use zircon_object::runtime::{self, EXECUTOR};
 use zircon_object::task::PolicyCondition;
 use zircon_object::vm::{ChildKind, Progress, Resizable, Rest, Vmo, PAGE_SIZE};
 use zx_abi::device::ResourceKind;
@@ -17,6 +19,8 @@ use zx_abi::limits::PAGE_SHIFT;
 use zx_abi::vm_options::{VmoChildOptions, VmoOp, VmoOptions};
 use zx_abi::{HandleValue, ObjectType, Rights, ZxError, ZxResult};
 
+/// Bytes that are copied into missing pages between two looks at who waits.
+const TURN: usize = 64 * PAGE_SIZE;
 /// Bytes that are committed between two chances to do something else.
 const PIECE: u64 = 64 * PAGE_SIZE as u64;
 
@@ -64,14 +68,20 @@ pub(crate) fn sys_vmo_read(
     buffer_size: usize,
 ) -> ZxResult {
     let vmo = caller.get::<Vmo>(handle, Rights::READ)?;
-    transfer(
-        caller,
-        &vmo,
-        offset,
-        buffer.addr(),
-        buffer_size,
-        |offset, user, len| vmo.read_to_user(offset, user, len),
-    )
+    let user = buffer.addr();
+    let done = transfer(caller, &vmo, offset, user, buffer_size, |at, user, len| {
+        vmo.read_to_user(at, user, len)
+    })?;
+    if done < buffer_size {
+        leave_copy(
+            caller,
+            vmo,
+            Direction::Out,
+            (offset, user, buffer_size),
+            done,
+        );
+    }
+    Ok(())
 }
 
 /// Copies into a VMO.
@@ -90,26 +100,32 @@ pub(crate) fn sys_vmo_write(
     buffer_size: usize,
 ) -> ZxResult {
     let vmo = caller.get::<Vmo>(handle, Rights::WRITE)?;
-    transfer(
-        caller,
-        &vmo,
-        offset,
-        buffer.addr(),
-        buffer_size,
-        |offset, user, len| vmo.write_from_user(offset, user, len),
-    )
+    let user = buffer.addr();
+    let done = transfer(caller, &vmo, offset, user, buffer_size, |at, user, len| {
+        vmo.write_from_user(at, user, len)
+    })?;
+    if done < buffer_size {
+        leave_copy(
+            caller,
+            vmo,
+            Direction::In,
+            (offset, user, buffer_size),
+            done,
+        );
+    }
+    Ok(())
 }
 
-/// Copies in bounded pieces; faults are resolved between them.
+/// Copies in bounded pieces; faults are resolved between them. How many bytes are done: not all when others are to run first.
 #[inline(always)]
-pub(crate) fn transfer(
+fn transfer(
     caller: &Caller<'_>,
     vmo: &Vmo,
     offset: u64,
     user: VirtAddr,
     len: usize,
     step: impl Fn(u64, VirtAddr, usize) -> ZxResult<Progress>,
-) -> ZxResult {
+) -> ZxResult<usize> {
     let mut done = 0;
     loop {
         let progress = match step(
@@ -124,12 +140,122 @@ pub(crate) fn transfer(
             }
             Err(error) => return Err(error),
         };
+        let before = done;
         done += progress.done;
         match progress.fault {
-            Some(fault) => caller.resolve(fault)?,
-            None if done == len => return Ok(()),
-            None => kernel_hal::cpu::interrupt_window(),
+            Some(fault) => {
+                caller.resolve(fault)?;
+                // Memory that is touched for the first time faults before a piece is over.
+                if before / TURN != done / TURN && others_are_to_run(caller) {
+                    return Ok(done);
+                }
+            }
+            None if done == len => return Ok(len),
+            None if others_are_to_run(caller) => return Ok(done),
+            None => {}
         }
+    }
+}
+
+/// As [`transfer`], to the end, for calls that cannot leave anything to their thread.
+#[inline(always)]
+pub(crate) fn transfer_all(
+    caller: &Caller<'_>,
+    vmo: &Vmo,
+    offset: u64,
+    user: VirtAddr,
+    len: usize,
+    step: impl Fn(u64, VirtAddr, usize) -> ZxResult<Progress>,
+) -> ZxResult {
+    let mut done = 0;
+    while done < len {
+        let (offset, user) = (offset.wrapping_add(done as u64), user.wrapping_add(done));
+        done += transfer(caller, vmo, offset, user, len - done, &step)?;
+    }
+    Ok(())
+}
+
+/// Lets interrupts in, and looks whether the thread must give way or stop.
+#[cold]
+fn others_are_to_run(caller: &Caller<'_>) -> bool {
+    kernel_hal::cpu::interrupt_window();
+    runtime::serve_timers();
+    let thread = caller.thread();
+    thread.needs_attention() || EXECUTOR.has_watched() && thread.must_give_way()
+}
+
+/// The rest of a long `vmo_read` or `vmo_write`.
+pub(crate) struct Copying {
+    vmo: Arc<Vmo>,
+    direction: Direction,
+    offset: u64,
+    user: VirtAddr,
+    len: usize,
+}
+
+/// Which way bytes go, as the VMO sees it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Out,
+    In,
+}
+
+#[cold]
+fn leave_copy(
+    caller: &Caller<'_>,
+    vmo: Arc<Vmo>,
+    direction: Direction,
+    (offset, user, len): (u64, VirtAddr, usize),
+    done: usize,
+) {
+    let mut rest = Copying {
+        vmo,
+        direction,
+        offset,
+        user,
+        len,
+    };
+    rest.skip(done);
+    caller.leave_unfinished(Unfinished::Copy(rest));
+}
+
+impl Copying {
+    /// Copies until others are to run.
+    ///
+    /// # Errors
+    /// What the call returns; `ShouldWait` when a pager has to supply a page.
+    #[cold]
+    pub(crate) fn step(&mut self, caller: &Caller<'_>) -> ZxResult<Rest> {
+        let Self {
+            vmo,
+            direction,
+            offset,
+            user,
+            len,
+        } = self;
+        let done = transfer(
+            caller,
+            vmo,
+            *offset,
+            *user,
+            *len,
+            |at, user, len| match direction {
+                Direction::Out => vmo.read_to_user(at, user, len),
+                Direction::In => vmo.write_from_user(at, user, len),
+            },
+        )?;
+        self.skip(done);
+        Ok(if self.len == 0 {
+            Rest::Nothing
+        } else {
+            Rest::More
+        })
+    }
+
+    fn skip(&mut self, done: usize) {
+        self.offset = self.offset.wrapping_add(done as u64);
+        self.user = self.user.wrapping_add(done);
+        self.len -= done;
     }
 }
 
@@ -239,7 +365,7 @@ async fn zero(caller: &Caller<'_>, vmo: &Vmo, offset: u64, size: u64) -> ZxResul
         if done >= size {
             return Ok(());
         }
-        caller.thread().yield_now().await;
+        caller.give_way().await?;
     }
 }
 
@@ -270,7 +396,7 @@ async fn decommit_pages(caller: &Caller<'_>, vmo: &Vmo, offset: u64, size: u64) 
         if done >= size {
             return Ok(());
         }
-        caller.thread().yield_now().await;
+        caller.give_way().await?;
     }
 }
 
@@ -294,7 +420,7 @@ async fn commit(caller: &Caller<'_>, vmo: &Vmo, offset: u64, size: u64) -> ZxRes
         if at >= end {
             return Ok(());
         }
-        caller.thread().yield_now().await;
+        caller.give_way().await?;
     }
 }
 

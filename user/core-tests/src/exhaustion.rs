@@ -366,7 +366,7 @@ fn a_mapping_that_cannot_be_overwritten_stays(world: &World) -> Case {
             0,
             arg(other),
             0,
-            PAGE64 as usize,
+            PAGE,
             page.address(),
         ];
         if let Err(error) = call(SyscallId::VmarMap, &args) {
@@ -381,6 +381,6 @@ fn a_mapping_that_cannot_be_overwritten_stays(world: &World) -> Case {
     check_eq!(refused, Some(ZxError::NoMemory));
     // As a buffer: a hole would be an error and not the end of the test.
     ok!(call(SyscallId::VmoWrite, &[arg(&old), region.at(0), 8, 8]));
-    ok!(region.vmar.unmap(region.at(0), PAGE64 as usize));
+    ok!(region.vmar.unmap(region.at(0), PAGE));
     Ok(())
 }

@@ -2,15 +2,16 @@
 
 use alloc::string::String;
 use alloc::vec;
+use alloc::vec::Vec;
 
-use libzx::{AsHandle, Channel, Event, Fifo, Port, Signals, Socket, Vmo, ZxResult};
+use libzx::{AsHandle, Channel, Event, Fifo, Handle, Port, Signals, Socket, Vmo, ZxResult};
 use zx_abi::info::{InfoTopic, ThreadState};
 use zx_abi::syscalls::SyscallId;
 use zx_abi::{PortPacket, Status};
 
 use crate::check::{check, check_eq, fail, fails, home_only, needs, ok, suite, Case};
 use crate::demand::{Demand, Packet};
-use crate::memory::{arg, call};
+use crate::memory::{arg, call, Scratch};
 use crate::other_thread::Call;
 use crate::pages::{pages, stamp_of, stamped, View};
 use crate::world::World;
@@ -22,6 +23,9 @@ suite! {
     vmo_read_writes_its_bytes,
     vmo_read_of_a_pagers_vmo_into_a_pagers_vmo,
     channel_write_reads_its_bytes,
+    channel_write_with_a_handle_reads_its_bytes,
+    channel_write_etc_with_a_handle_reads_its_bytes,
+    handle_close_many_across_a_page_closes_all,
     socket_write_reads_its_bytes,
     socket_read_writes_its_bytes,
     fifo_write_reads_its_elements,
@@ -190,6 +194,82 @@ fn channel_write_reads_its_bytes(_: &World) -> Case {
         &[arg(&left), 0, buffer.at(0), 7, 0, 0]
     );
     check_eq!(ok!(right.read()).bytes, b"message");
+    Ok(())
+}
+
+/// The call that is made again still has its handle.
+fn channel_write_with_a_handle_reads_its_bytes(_: &World) -> Case {
+    let buffer = ok!(Buffer::new());
+    let (left, right) = ok!(Channel::create());
+    let event = Handle::from(ok!(Event::create())).into_raw();
+    let mut list = ok!(Scratch::new());
+    list.put(0, &event);
+    served!(
+        buffer,
+        b"message",
+        ChannelWrite,
+        &[arg(&left), 0, buffer.at(0), 7, list.address(), 1]
+    );
+    check_eq!(ok!(right.read()).handles.len(), 1);
+    Ok(())
+}
+
+fn channel_write_etc_with_a_handle_reads_its_bytes(_: &World) -> Case {
+    needs!(ChannelWriteEtc);
+    let buffer = ok!(Buffer::new());
+    let (left, right) = ok!(Channel::create());
+    let event = Handle::from(ok!(Event::create())).into_raw();
+    let mut list = ok!(Scratch::new());
+    // To be moved, of any type, with the rights that it has.
+    list.put(0, &[0, event, 0, 1 << 31, 0]);
+    served!(
+        buffer,
+        b"message",
+        ChannelWriteEtc,
+        &[arg(&left), 0, buffer.at(0), 7, list.address(), 1]
+    );
+    check_eq!(ok!(right.read()).handles.len(), 1);
+    Ok(())
+}
+
+fn handle_close_many_across_a_page_closes_all(_: &World) -> Case {
+    let buffer = ok!(Buffer::new());
+    let mut events = Vec::new();
+    for _ in 0..100 {
+        events.push(Handle::from(ok!(Event::create())).into_raw());
+    }
+    let bytes: Vec<u8> = events
+        .iter()
+        .flat_map(|event| event.to_le_bytes())
+        .collect();
+    let source = ok!(pages(2));
+    ok!(source.write(&bytes, 4096 - 256));
+    let supply = |at| {
+        buffer
+            .demand
+            .pager
+            .supply(&buffer.vmo, at, 4096, &source, at)
+    };
+    ok!(source.op_range(1, 0, 8192));
+    ok!(supply(0));
+    let started = ok!(Call::start(
+        SyscallId::HandleCloseMany,
+        &[buffer.at(4096 - 256), 100]
+    ));
+    check_eq!(ok!(buffer.demand.next()), Packet::Read(KEY, 1, 1));
+    check!(started.is_in(ThreadState::BlockedPager));
+    ok!(supply(4096));
+    ok!(started.end());
+    let valid = InfoTopic::HandleValid.raw() as usize;
+    for event in events {
+        fails!(
+            call(
+                SyscallId::ObjectGetInfo,
+                &[event as usize, valid, 0, 0, 0, 0]
+            ),
+            BadHandle
+        );
+    }
     Ok(())
 }
 

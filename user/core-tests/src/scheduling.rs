@@ -6,12 +6,14 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use libzx::thread::JoinHandle;
 use libzx::{time, AsHandle, Event, Handle, Job, Signals, Thread, ZxResult};
-use zx_abi::info::{InfoTopic, TaskRuntimeInfo, ThreadStatsInfo};
+use zx_abi::info::{InfoTopic, TaskRuntimeInfo, ThreadState, ThreadStatsInfo};
 use zx_abi::profile::{ProfileFlags, ProfileInfo};
 use zx_abi::syscalls::SyscallId;
 
 use crate::check::{check, check_eq, home_only, needs, ok, skip, suite, Case, Outcome};
 use crate::memory::{arg, call, Scratch};
+use crate::other_thread::{state, Call};
+use crate::pages::{pages, View};
 use crate::world::{basic_info, sleep_ms, soon, World};
 
 suite! {
@@ -20,6 +22,8 @@ suite! {
     a_deadline_thread_gets_its_capacity_beside_others_that_compute,
     a_priority_takes_a_deadline_back,
     a_sleeper_wakes_within_one_slice_beside_many_that_compute,
+    a_sleeper_wakes_beside_a_call_that_closes_very_many,
+    a_sleeper_wakes_beside_a_call_that_copies_very_much,
     a_thread_that_makes_room_counts_how_long_it_waits,
     a_thread_that_was_woken_counts_how_long_it_waits,
     a_thread_that_sleeps_counts_no_waiting,
@@ -140,6 +144,46 @@ fn a_priority_takes_a_deadline_back(world: &World) -> Case {
     sleep_ms(100);
     let (passed, ran) = (time::now() - start, ok!(busy.runtime(0)) - before);
     check!(ran >= passed * 7 / 10);
+    Ok(())
+}
+
+/// How often, of at most 20 times, a sleeper is at most 25 ms late while a call of another thread is under way.
+fn in_time_during(call: &Call) -> ZxResult<usize> {
+    let mut in_time = 0;
+    for _ in 0..20 {
+        let when = time::now() + MS;
+        time::sleep_until(when);
+        if matches!(state(call.thread())?, Some(ThreadState::Dead) | None) {
+            break;
+        }
+        in_time += usize::from(time::now() - when < 25 * MS);
+    }
+    Ok(in_time)
+}
+
+/// Zeros, as many as a mapping has that nobody has written.
+fn a_sleeper_wakes_beside_a_call_that_closes_very_many(_: &World) -> Case {
+    const PAGES: usize = 1 << 15;
+    let zeros = ok!(pages(PAGES as u64));
+    let view = ok!(View::new(&zeros, PAGES));
+    let args = [view.at(0), PAGES * 1024];
+    let call = ok!(Call::start(SyscallId::HandleCloseMany, &args));
+    let in_time = ok!(in_time_during(&call));
+    ok!(call.end());
+    check!(in_time >= 4);
+    Ok(())
+}
+
+fn a_sleeper_wakes_beside_a_call_that_copies_very_much(_: &World) -> Case {
+    const PAGES: usize = 1 << 15;
+    let vmo = ok!(pages(PAGES as u64));
+    let target = ok!(pages(PAGES as u64));
+    let view = ok!(View::new(&target, PAGES));
+    let args = [arg(&vmo), view.at(0), 0, PAGES * 4096];
+    let call = ok!(Call::start(SyscallId::VmoRead, &args));
+    let in_time = ok!(in_time_during(&call));
+    ok!(call.end());
+    check!(in_time >= 4);
     Ok(())
 }
 

@@ -15,7 +15,7 @@ use zx_abi::{HandleValue, ZxError};
 const PAGE: u64 = PAGE_SIZE as u64;
 
 /// Two pages of a pager, mapped in the program, and where.
-fn paged(program: &Program) -> (Arc<Pager>, Arc<Vmo>, usize) {
+pub(super) fn paged(program: &Program) -> (Arc<Pager>, Arc<Vmo>, usize) {
     let (pager, port) = (made(Pager::create()), made(Port::create()));
     let vmo = made(pager.create_vmo(port, 1, 2 * PAGE, Resizable::No, ZxError::BadState));
     let options = VmOptions::PERM_READ | VmOptions::PERM_WRITE;
@@ -24,7 +24,7 @@ fn paged(program: &Program) -> (Arc<Pager>, Arc<Vmo>, usize) {
     (pager, vmo, at)
 }
 
-fn supply(pager: &Pager, vmo: &Vmo, page: u64) {
+pub(super) fn supply(pager: &Pager, vmo: &Vmo, page: u64) {
     let aux = made(Vmo::new(PAGE, Resizable::No));
     made(aux.commit(0, PAGE));
     made(pager.supply(vmo, page * PAGE, PAGE, &aux, 0));

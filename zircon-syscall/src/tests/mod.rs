@@ -4,6 +4,7 @@ mod allocation;
 mod channel;
 mod deferred;
 mod futex;
+mod remade;
 mod signalling;
 mod socket2019;
 mod straddling;
