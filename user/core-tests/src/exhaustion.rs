@@ -14,7 +14,7 @@ use zx_abi::syscalls::SyscallId;
 use crate::check::{check, check_eq, fail, ok, skip, suite, Case};
 use crate::child::Mode;
 use crate::crash::{Ending, Risky};
-use crate::memory::{arg, call, Scratch};
+use crate::memory::{arg, call, Scratch, PAGE};
 use crate::pages::{
     committed, op, pages, snapshot, stamp, stamp_of, stamped, Region, COMMIT, PAGE64, READ_WRITE,
 };
