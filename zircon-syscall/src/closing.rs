@@ -51,16 +51,32 @@ pub(crate) fn close_all(
     values: UserIn<HandleValue>,
     count: usize,
 ) -> ZxResult {
-    let mut closing = Closing {
-        array: Array::Values(values),
-        left: count,
-        purpose: Purpose::Asked,
-        outcome: Ok(()),
-    };
-    if closing.step(caller)? == Rest::More {
-        caller.leave_unfinished(Unfinished::Close(closing));
+    let mut piece = [HANDLE_INVALID; PIECE];
+    let piece = &mut piece[..count.min(PIECE)];
+    caller.read_slice(values, piece)?;
+    let outcome = close_piece(caller, piece);
+    if count <= PIECE {
+        return outcome;
     }
+    caller.leave_unfinished(Unfinished::Close(Closing {
+        array: Array::Values(values.element(PIECE)),
+        left: count - PIECE,
+        purpose: Purpose::Asked,
+        outcome,
+    }));
     Ok(())
+}
+
+/// Closes handles; the last error.
+#[inline(always)]
+fn close_piece(caller: &Caller<'_>, values: &[HandleValue]) -> ZxResult {
+    let mut outcome = Ok(());
+    for value in values {
+        if let Err(error) = sys_handle_close(caller, *value) {
+            outcome = Err(error);
+        }
+    }
+    outcome
 }
 
 /// Closes handles of a call that fails with `error`, as far as they are any.
@@ -86,7 +102,7 @@ impl Closing {
     ///
     /// # Errors
     /// What the call returns; `ShouldWait` when a pager has to supply the array, see [`Caller::resolve`].
-    #[inline(always)]
+    #[cold]
     pub(crate) fn step(&mut self, caller: &Caller<'_>) -> ZxResult<Rest> {
         let mut values = [HANDLE_INVALID; PIECE];
         let piece = self.left.min(PIECE);
@@ -97,14 +113,14 @@ impl Closing {
             }
             Err(_) => return self.outcome.map(|()| Rest::Nothing),
         };
-        for value in &values[..piece] {
-            match self.purpose {
-                Purpose::Asked => {
-                    if let Err(error) = sys_handle_close(caller, *value) {
-                        self.outcome = Err(error);
-                    }
+        match self.purpose {
+            Purpose::Asked => {
+                if let Err(error) = close_piece(caller, &values[..piece]) {
+                    self.outcome = Err(error);
                 }
-                Purpose::Lost => {
+            }
+            Purpose::Lost => {
+                for value in &values[..piece] {
                     let handle = caller.process().handles().remove(*value);
                     drop(handle);
                 }
@@ -122,7 +138,6 @@ impl Closing {
 
 impl Array {
     /// The first values, and how many could be read. An entry that is to stay is read as 0.
-    #[inline(always)]
     fn read(self, caller: &Caller<'_>, values: &mut [HandleValue]) -> ZxResult<usize> {
         match self {
             Self::Values(there) => caller.read_slice(there, values).map(|()| values.len()),

@@ -26,6 +26,7 @@ mod channel;
 mod clock;
 mod closing;
 mod copies;
+mod copying;
 mod debug;
 mod event;
 mod exception;

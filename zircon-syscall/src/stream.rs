@@ -1,7 +1,8 @@
 //! Streams.
 
 use crate::caller::NeededFor;
-use crate::vmo::{ask_for, transfer_all};
+use crate::copying::transfer_all;
+use crate::vmo::ask_for;
 use crate::Caller;
 use alloc::vec::Vec;
 use core::ops::Range;

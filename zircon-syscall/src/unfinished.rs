@@ -3,7 +3,7 @@
 //! A plain function cannot yield, and most calls of this kind are over in one step, so they stay plain functions.
 
 use crate::closing::Closing;
-use crate::vmo::Copying;
+use crate::copying::Copying;
 use crate::{Caller, WantedPage};
 use alloc::sync::Arc;
 use kernel_hal::VirtAddr;

@@ -1,26 +1,23 @@
 //! VMOs: create, read, write, resize, operations on ranges, children.
 
 use crate::caller::NeededFor;
+use crate::copying::{copy, Direction};
 use crate::level::{ChildRequest, Decommit};
 use crate::unfinished::Unfinished;
 use crate::Caller;
-use alloc::sync::Arc;
 use kernel_hal::paging::CachePolicy;
 use kernel_hal::user::{UserIn, UserInOut, UserOut};
-use kernel_hal::{PhysAddr, VirtAddr};
+use kernel_hal::PhysAddr;
 use zircon_object::dev::resource::Extent;
 use zircon_object::dev::{Bti, Resource};
 use zircon_object::object::{Handle, KernelObject};
-use zircon_object::runtime::{self, EXECUTOR};
 use zircon_object::task::PolicyCondition;
-use zircon_object::vm::{ChildKind, Progress, Resizable, Rest, Vmo, PAGE_SIZE};
+use zircon_object::vm::{ChildKind, Resizable, Rest, Vmo, PAGE_SIZE};
 use zx_abi::device::ResourceKind;
 use zx_abi::limits::PAGE_SHIFT;
 use zx_abi::vm_options::{VmoChildOptions, VmoOp, VmoOptions};
 use zx_abi::{HandleValue, ObjectType, Rights, ZxError, ZxResult};
 
-/// Bytes that are copied into missing pages between two looks at who waits.
-const TURN: usize = 64 * PAGE_SIZE;
 /// Bytes that are committed between two chances to do something else.
 const PIECE: u64 = 64 * PAGE_SIZE as u64;
 
@@ -68,20 +65,12 @@ pub(crate) fn sys_vmo_read(
     buffer_size: usize,
 ) -> ZxResult {
     let vmo = caller.get::<Vmo>(handle, Rights::READ)?;
-    let user = buffer.addr();
-    let done = transfer(caller, &vmo, offset, user, buffer_size, |at, user, len| {
-        vmo.read_to_user(at, user, len)
-    })?;
-    if done < buffer_size {
-        leave_copy(
-            caller,
-            vmo,
-            Direction::Out,
-            (offset, user, buffer_size),
-            done,
-        );
-    }
-    Ok(())
+    copy(
+        caller,
+        vmo,
+        Direction::Out,
+        (offset, buffer.addr(), buffer_size),
+    )
 }
 
 /// Copies into a VMO.
@@ -100,163 +89,12 @@ pub(crate) fn sys_vmo_write(
     buffer_size: usize,
 ) -> ZxResult {
     let vmo = caller.get::<Vmo>(handle, Rights::WRITE)?;
-    let user = buffer.addr();
-    let done = transfer(caller, &vmo, offset, user, buffer_size, |at, user, len| {
-        vmo.write_from_user(at, user, len)
-    })?;
-    if done < buffer_size {
-        leave_copy(
-            caller,
-            vmo,
-            Direction::In,
-            (offset, user, buffer_size),
-            done,
-        );
-    }
-    Ok(())
-}
-
-/// Copies in bounded pieces; faults are resolved between them. How many bytes are done: not all when others are to run first.
-#[inline(always)]
-fn transfer(
-    caller: &Caller<'_>,
-    vmo: &Vmo,
-    offset: u64,
-    user: VirtAddr,
-    len: usize,
-    step: impl Fn(u64, VirtAddr, usize) -> ZxResult<Progress>,
-) -> ZxResult<usize> {
-    let mut done = 0;
-    loop {
-        let progress = match step(
-            offset.wrapping_add(done as u64),
-            user.wrapping_add(done),
-            len - done,
-        ) {
-            Ok(progress) => progress,
-            Err(ZxError::ShouldWait) => {
-                ask_for(caller, vmo, offset, len as u64, 1)?;
-                continue;
-            }
-            Err(error) => return Err(error),
-        };
-        let before = done;
-        done += progress.done;
-        match progress.fault {
-            Some(fault) => {
-                caller.resolve(fault)?;
-                // Memory that is touched for the first time faults before a piece is over.
-                if before / TURN != done / TURN && others_are_to_run(caller) {
-                    return Ok(done);
-                }
-            }
-            None if done == len => return Ok(len),
-            None if others_are_to_run(caller) => return Ok(done),
-            None => {}
-        }
-    }
-}
-
-/// As [`transfer`], to the end, for calls that cannot leave anything to their thread.
-#[inline(always)]
-pub(crate) fn transfer_all(
-    caller: &Caller<'_>,
-    vmo: &Vmo,
-    offset: u64,
-    user: VirtAddr,
-    len: usize,
-    step: impl Fn(u64, VirtAddr, usize) -> ZxResult<Progress>,
-) -> ZxResult {
-    let mut done = 0;
-    while done < len {
-        let (offset, user) = (offset.wrapping_add(done as u64), user.wrapping_add(done));
-        done += transfer(caller, vmo, offset, user, len - done, &step)?;
-    }
-    Ok(())
-}
-
-/// Lets interrupts in, and looks whether the thread must give way or stop.
-#[cold]
-fn others_are_to_run(caller: &Caller<'_>) -> bool {
-    kernel_hal::cpu::interrupt_window();
-    runtime::serve_timers();
-    let thread = caller.thread();
-    thread.needs_attention() || EXECUTOR.has_watched() && thread.must_give_way()
-}
-
-/// The rest of a long `vmo_read` or `vmo_write`.
-pub(crate) struct Copying {
-    vmo: Arc<Vmo>,
-    direction: Direction,
-    offset: u64,
-    user: VirtAddr,
-    len: usize,
-}
-
-/// Which way bytes go, as the VMO sees it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    Out,
-    In,
-}
-
-#[cold]
-fn leave_copy(
-    caller: &Caller<'_>,
-    vmo: Arc<Vmo>,
-    direction: Direction,
-    (offset, user, len): (u64, VirtAddr, usize),
-    done: usize,
-) {
-    let mut rest = Copying {
+    copy(
+        caller,
         vmo,
-        direction,
-        offset,
-        user,
-        len,
-    };
-    rest.skip(done);
-    caller.leave_unfinished(Unfinished::Copy(rest));
-}
-
-impl Copying {
-    /// Copies until others are to run.
-    ///
-    /// # Errors
-    /// What the call returns; `ShouldWait` when a pager has to supply a page.
-    #[cold]
-    pub(crate) fn step(&mut self, caller: &Caller<'_>) -> ZxResult<Rest> {
-        let Self {
-            vmo,
-            direction,
-            offset,
-            user,
-            len,
-        } = self;
-        let done = transfer(
-            caller,
-            vmo,
-            *offset,
-            *user,
-            *len,
-            |at, user, len| match direction {
-                Direction::Out => vmo.read_to_user(at, user, len),
-                Direction::In => vmo.write_from_user(at, user, len),
-            },
-        )?;
-        self.skip(done);
-        Ok(if self.len == 0 {
-            Rest::Nothing
-        } else {
-            Rest::More
-        })
-    }
-
-    fn skip(&mut self, done: usize) {
-        self.offset = self.offset.wrapping_add(done as u64);
-        self.user = self.user.wrapping_add(done);
-        self.len -= done;
-    }
+        Direction::In,
+        (offset, buffer.addr(), buffer_size),
+    )
 }
 
 /// Asks a VMO's pager for the first pages of the range that are missing, at most `most` of those that adjoin each other.
