@@ -85,18 +85,16 @@ pub(crate) fn sys_job_set_policy(
         PolicyTopic::Basic => {
             check_count(policy, count)?;
             let raw = caller.read_vec(UserIn::<PolicyBasicV1>::new(policy.addr()), count)?;
-            let entries = raw
-                .iter()
-                .map(|entry| (entry.condition, entry.policy, PolicyOverride::Deny.raw()));
-            set_basic(caller, handle, mode, entries.collect())
+            set_basic(caller, handle, mode, &raw, |entry| {
+                (entry.condition, entry.policy, PolicyOverride::Deny.raw())
+            })
         }
         PolicyTopic::BasicV2 => {
             check_count(policy, count)?;
             let raw = caller.read_vec(UserIn::<PolicyBasicV2>::new(policy.addr()), count)?;
-            let entries = raw
-                .iter()
-                .map(|entry| (entry.condition, entry.action, entry.flags));
-            set_basic(caller, handle, mode, entries.collect())
+            set_basic(caller, handle, mode, &raw, |entry| {
+                (entry.condition, entry.action, entry.flags)
+            })
         }
         PolicyTopic::TimerSlack => {
             if mode != PolicyMode::Relative || count != 1 {
@@ -122,11 +120,13 @@ fn check_count(policy: UserIn<u8>, count: usize) -> ZxResult {
     Ok(())
 }
 
-fn set_basic(
+/// `parts` gives condition, action and flags of a raw entry.
+fn set_basic<R>(
     caller: &Caller<'_>,
     handle: HandleValue,
     mode: PolicyMode,
-    raw: Vec<(u32, u32, u32)>,
+    raw: &[R],
+    parts: impl Fn(&R) -> (u32, u32, u32),
 ) -> ZxResult {
     let job = caller.get::<Job>(handle, Rights::SET_POLICY)?;
     let conflict = match mode {
@@ -141,7 +141,7 @@ fn set_basic(
         entries
             .try_reserve_exact(raw.len())
             .map_err(|_| ZxError::NoMemory)?;
-        for (condition, action, flags) in raw {
+        for (condition, action, flags) in raw.iter().map(&parts) {
             let overridable = match PolicyOverride::from_raw(flags) {
                 Some(PolicyOverride::Allow) => Override::Allow,
                 Some(PolicyOverride::Deny) => Override::Deny,
